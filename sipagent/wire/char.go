@@ -1,0 +1,80 @@
+package wire
+
+// token holds the characters of a token (RFC 3261 section 25.1).
+var token = func() (t [256]bool) {
+	for c := '0'; c <= '9'; c++ {
+		t[c] = true
+	}
+	for c := 'a'; c <= 'z'; c++ {
+		t[c], t[c-'a'+'A'] = true, true
+	}
+	for _, c := range "-.!%*_+`'~" {
+		t[c] = true
+	}
+	return t
+}()
+
+func isToken(b []byte) bool {
+	for _, c := range b {
+		if !token[c] {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' }
+
+// isSpace reports linear white space; inside a header a line break is always
+// the beginning of a fold.
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+
+// trim returns s without the white space at its ends.
+func trim(raw []byte, s Span) Span {
+	for s.Start < s.End && isSpace(raw[s.Start]) {
+		s.Start++
+	}
+	for s.Start < s.End && isSpace(raw[s.End-1]) {
+		s.End--
+	}
+	return s
+}
+
+// quoted returns where the quoted string that begins at i ends, its closing
+// quote included, or -1 when it does not end before end.
+func quoted(raw []byte, i, end int32) int32 {
+	for i++; i < end; i++ {
+		switch raw[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return -1
+}
+
+// until returns where the first of the separators stands, outside quotes and
+// angle brackets, or the end of the span.
+func until(raw []byte, s Span, sep byte) int32 {
+	angle := false
+	for i := s.Start; i < s.End; i++ {
+		switch c := raw[i]; {
+		case c == '"' && !angle:
+			q := quoted(raw, i, s.End)
+			if q < 0 {
+				return s.End
+			}
+			i = q - 1
+		case c == '<':
+			angle = true
+		case c == '>':
+			angle = false
+		case c == sep && !angle:
+			return i
+		}
+	}
+	return s.End
+}

@@ -1,0 +1,35 @@
+package wire
+
+// Edit replaces the bytes of At by With. An empty At inserts, an empty With
+// removes.
+type Edit struct {
+	At   Span
+	With []byte
+}
+
+// Splice appends to dst the message that raw becomes by the edits, which it
+// sorts by where they begin; edits that begin at the same place keep their
+// order. What an earlier edit has replaced, a later one cannot touch.
+func Splice(dst, raw []byte, edits []Edit) []byte {
+	sortEdits(edits)
+	pos := int32(0)
+	for _, e := range edits {
+		if e.At.Start > pos {
+			dst = append(dst, raw[pos:e.At.Start]...)
+			pos = e.At.Start
+		}
+		dst = append(dst, e.With...)
+		pos = max(pos, e.At.End)
+	}
+	return append(dst, raw[pos:]...)
+}
+
+// sortEdits is an insertion sort: stable, and the edits are few and nearly in
+// order.
+func sortEdits(edits []Edit) {
+	for i := 1; i < len(edits); i++ {
+		for j := i; j > 0 && edits[j].At.Start < edits[j-1].At.Start; j-- {
+			edits[j], edits[j-1] = edits[j-1], edits[j]
+		}
+	}
+}
