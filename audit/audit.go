@@ -1,0 +1,266 @@
+// Package audit writes down every decision, one JSON object a line.
+//
+// It knows decisions and files, and nothing of SIP, HTTP, SQL or policy: it
+// neither asks why a call was judged as it was nor reads back what it wrote.
+// The fields of a line are listed in docs/record.md.
+package audit
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"callscreen/screening"
+)
+
+const (
+	flushEvery  = time.Second // a line waits no longer than this, however busy the queue
+	flushAt     = 64 << 10    // nor do more bytes than this wait
+	warnEvery   = time.Minute
+	closeWithin = 5 * time.Second
+)
+
+// errQueueFull says that decisions come faster than they are written.
+var errQueueFull = errors.New("queue full")
+
+// errClosed says that a decision came after Close.
+var errClosed = errors.New("record closed")
+
+// Options configures a [Log]. A zero field takes the default named beside it.
+type Options struct {
+	Writer  io.Writer      // where the lines go; nil: File. It is never closed
+	File    string         // path, appended to, made with mode 0640; required without Writer
+	Numbers string         // callers' numbers: "mask" (default) or "full"
+	Queue   int            // decisions that may wait for the disk; default 4096
+	Logger  zerolog.Logger // told of lost decisions, at most once a minute; zero: discard
+}
+
+// Log records decisions. Its methods may be called from many goroutines.
+type Log struct {
+	path    string
+	mask    bool
+	log     zerolog.Logger
+	start   time.Time
+	dropped atomic.Uint64
+	warned  atomic.Int64            // when the last warning was logged, since start; 0: never
+	next    atomic.Pointer[os.File] // opened by Reopen, not yet written to
+	wake    chan struct{}           // Reopen's tap on the writer's shoulder
+	queue   chan screening.Decision
+	closing sync.RWMutex // held for writing while closed changes
+	closed  bool
+	done    chan struct{} // closed when the writer has ended
+
+	// The writer's own.
+	out     io.Writer
+	file    *os.File // out, when it is ours to close
+	pending lines
+	enc     zerolog.Logger // writes into pending
+	torn    bool           // out ends in the middle of a line
+	flushed time.Time
+}
+
+// Open returns a Log that is ready to record, or says which option is wrong or
+// why the file cannot be opened. A file that a crash left in the middle of a
+// line is mended first.
+func Open(o Options) (*Log, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	l := &Log{
+		path: o.File, mask: o.Numbers != "full", log: o.Logger, start: time.Now(), out: o.Writer,
+		wake:  make(chan struct{}, 1),
+		queue: make(chan screening.Decision, cmp.Or(o.Queue, 4096)),
+		done:  make(chan struct{}),
+	}
+	l.enc = zerolog.New(&l.pending)
+	if o.Writer == nil {
+		if err := l.openFile(); err != nil {
+			return nil, err
+		}
+	}
+	go l.write() // ends when Close closes the queue
+	return l, nil
+}
+
+func (o Options) validate() error {
+	switch {
+	case (o.Writer == nil) == (o.File == ""):
+		return errors.New("audit: exactly one of writer and file is needed")
+	case o.Numbers != "" && o.Numbers != "mask" && o.Numbers != "full":
+		return fmt.Errorf("audit: numbers %q: want mask or full", o.Numbers)
+	case o.Queue < 0:
+		return fmt.Errorf("audit: queue %d is negative", o.Queue)
+	}
+	return nil
+}
+
+// openFile opens the file and mends its end. A disk that is full is no reason
+// not to start: the first flush tries again.
+func (l *Log) openFile() error {
+	f, err := openAppend(l.path)
+	if err != nil {
+		return err
+	}
+	if err := mend(f); err != nil {
+		l.log.Error().Err(err).Msg("record not mended")
+		l.torn = true
+	}
+	l.file, l.out = f, f
+	return nil
+}
+
+// Record queues d to be written and returns at once. When the queue is full or
+// the Log closed, d is lost and counted by Dropped.
+func (l *Log) Record(d screening.Decision) {
+	l.closing.RLock()
+	defer l.closing.RUnlock()
+	if l.closed {
+		l.drop(1, errClosed)
+		return
+	}
+	select {
+	case l.queue <- d:
+	default:
+		l.drop(1, errQueueFull)
+	}
+}
+
+// Dropped returns how many decisions were lost since Open: the queue was full,
+// or a write failed.
+func (l *Log) Dropped() uint64 { return l.dropped.Load() }
+
+// Reopen opens the file by its name again, for logrotate: what is written from
+// now on goes there. When it cannot be opened the old one stays in use. Without
+// a File it does nothing.
+func (l *Log) Reopen() error {
+	if l.path == "" {
+		return nil
+	}
+	f, err := openAppend(l.path)
+	if err != nil {
+		return err
+	}
+	if unused := l.next.Swap(f); unused != nil {
+		unused.Close()
+	}
+	select {
+	case l.wake <- struct{}{}:
+	default: // it has been tapped already
+	}
+	return nil
+}
+
+// Close writes what is queued and closes the file. It gives up after five
+// seconds when the disk does not take it, and says so.
+func (l *Log) Close() error {
+	l.closing.Lock()
+	again := l.closed
+	l.closed = true
+	if !again {
+		close(l.queue)
+	}
+	l.closing.Unlock()
+	select {
+	case <-l.done:
+	case <-time.After(closeWithin):
+		return fmt.Errorf("audit: closing: writer blocked, %d decisions still queued", len(l.queue))
+	}
+	if again || l.file == nil {
+		return nil
+	}
+	return l.file.Close()
+}
+
+// write is the one goroutine that touches the disk.
+func (l *Log) write() {
+	defer close(l.done)
+	l.flushed = time.Now()
+	for {
+		select {
+		case d, ok := <-l.queue:
+			if !ok {
+				l.flush()
+				return
+			}
+			l.line(d)
+			if l.due(len(l.queue)) {
+				l.flush()
+			}
+		case <-l.wake:
+			l.swap()
+		}
+	}
+}
+
+// due reports whether the pending lines shall wait no longer for the queued
+// decisions behind them.
+func (l *Log) due(queued int) bool {
+	return queued == 0 || len(l.pending) >= flushAt || time.Since(l.flushed) >= flushEvery
+}
+
+// swap goes over to the file that Reopen has opened, if there is one.
+func (l *Log) swap() {
+	f := l.next.Swap(nil)
+	if f == nil {
+		return
+	}
+	l.file.Close()
+	l.file, l.out, l.torn = f, f, false
+}
+
+// flush hands all pending lines to the disk. What it does not take is lost.
+func (l *Log) flush() {
+	l.swap()
+	l.flushed = time.Now()
+	if len(l.pending) == 0 {
+		return
+	}
+	defer func() { l.pending = l.pending[:0] }()
+	if l.torn {
+		if _, err := l.out.Write([]byte("\n")); err != nil {
+			l.drop(l.pending.count(), err)
+			return
+		}
+		l.torn = false
+	}
+	n, err := l.out.Write(l.pending)
+	if err == nil {
+		return
+	}
+	n = max(0, min(n, len(l.pending)))
+	kept := l.pending[:bytes.LastIndexByte(l.pending[:n], '\n')+1]
+	l.drop(l.pending.count()-kept.count(), err)
+	l.torn = !l.cut(n - len(kept))
+}
+
+// cut takes the last n bytes off the file: the half of a line that still fitted
+// on the disk. Nobody else writes to it. It reports whether the output ends with a whole line now.
+func (l *Log) cut(n int) bool {
+	if n == 0 {
+		return true
+	}
+	if l.file == nil {
+		return false
+	}
+	at, err := l.file.Seek(0, io.SeekEnd)
+	return err == nil && l.file.Truncate(at-int64(n)) == nil
+}
+
+// drop counts n lost decisions, and logs it unless it has done so within the
+// last minute.
+func (l *Log) drop(n int, why error) {
+	total := l.dropped.Add(uint64(n))
+	now, last := int64(time.Since(l.start))+1, l.warned.Load()
+	if last != 0 && now-last < int64(warnEvery) || !l.warned.CompareAndSwap(last, now) {
+		return
+	}
+	l.log.Error().Err(fmt.Errorf("%d lost so far: %w", total, why)).Msg("decisions not recorded")
+}
