@@ -48,7 +48,26 @@ func (p *lines) Write(line []byte) (int, error) {
 	}
 }
 
+// indexInvisible is bytes.IndexFunc, quick for what lines mostly hold: ASCII.
+func indexInvisible(line []byte) int {
+	for i := 0; i < len(line); {
+		if line[i] < 0x7f {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(line[i:])
+		if invisible(r) {
+			return i
+		}
+		i += size
+	}
+	return -1
+}
+
 func invisible(r rune) bool {
+	if r >= 0x3000 && r < 0xd800 { // Chinese has none
+		return false
+	}
 	return r > 0x7e && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
