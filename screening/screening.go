@@ -83,6 +83,9 @@ type Reputation struct {
 	Kinds         []string // kinds of business (catnames): "运营商"
 	FinancialTags []string // itag_ids
 	Directory     string   // who said so: "juhe"
+
+	// Keep is the longest a cache may remember this; zero leaves it to the cache.
+	Keep time.Duration
 }
 
 // Known reports whether the directory said anything at all.
