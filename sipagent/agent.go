@@ -1,0 +1,264 @@
+// Package sipagent is the SIP proxy that carries out what screening decides.
+//
+// It stands between trunks and a PBX, relays what passes by splicing the
+// received bytes, and holds state for nothing but the INVITE that sets a call
+// up. It knows SIP and no policy: a [Screener] tells it what becomes of a call,
+// and no SIP type leaves the package.
+package sipagent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+	"github.com/rs/zerolog"
+)
+
+// Agent is a screening SIP proxy. Make one with [New] and let it [Agent.Run].
+type Agent struct {
+	log      zerolog.Logger
+	screener Screener
+	recorder Recorder
+	key      []byte
+	timers   Timers
+	limits   Limits
+	parser   *sip.Parser
+
+	listeners []*listener
+	peers     []*peer // the PBX, then the trunks
+	owned     map[string][]ownAddr
+
+	mu     sync.Mutex
+	setups map[token]*setup
+
+	works    sync.Pool // of *work, for what does not come from a socket
+	lookups  sync.WaitGroup
+	draining atomic.Bool
+	drops    [dropReasons]atomic.Uint64
+}
+
+// ownAddr is a port of a host that is us, and the socket behind it.
+type ownAddr struct {
+	port     uint16
+	listener *listener
+}
+
+// New opens the sockets of an Agent, or says which option is wrong.
+func New(o Options) (*Agent, error) {
+	switch {
+	case o.Screener == nil:
+		return nil, errors.New("sipagent: no screener")
+	case len(o.Key) < 16:
+		return nil, errors.New("sipagent: the key must have at least 16 bytes")
+	case len(o.Listeners) == 0 || len(o.Listeners) > len(digits):
+		return nil, fmt.Errorf("sipagent: %d listeners: from 1 to %d are possible", len(o.Listeners), len(digits))
+	}
+	a := &Agent{
+		log: o.Logger, screener: o.Screener, recorder: o.Recorder, key: slices.Clone(o.Key),
+		timers: o.Timers.withDefaults(), limits: o.Limits.withDefaults(), parser: newParser(),
+		owned: map[string][]ownAddr{}, setups: map[token]*setup{},
+	}
+	a.works.New = func() any { return a.newWork() }
+	err := a.open(o)
+	if err != nil {
+		a.close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *Agent) open(o Options) error {
+	for i, l := range o.Listeners {
+		opened, err := listen(l, i)
+		if err != nil {
+			return err
+		}
+		a.listeners = append(a.listeners, opened)
+		a.own(opened.advertise, opened)
+		for _, host := range opened.hosts() {
+			a.own(netip.AddrPortFrom(host, opened.local.Port()).String(), opened)
+		}
+	}
+	return a.newPeers(o)
+}
+
+// own notes a host:port as one of ours.
+func (a *Agent) own(hostPort string, l *listener) {
+	i := strings.LastIndexByte(hostPort, ':')
+	if i < 0 {
+		return
+	}
+	var port uint16
+	for _, c := range hostPort[i+1:] {
+		port = port*10 + uint16(c-'0')
+	}
+	host := strings.Trim(hostPort[:i], "[]")
+	o := ownAddr{port, l}
+	if !slices.Contains(a.owned[host], o) {
+		a.owned[host] = append(a.owned[host], o)
+	}
+}
+
+func (a *Agent) listenerNamed(name string) *listener {
+	for _, l := range a.listeners {
+		if l.name == name {
+			return l
+		}
+	}
+	return nil
+}
+
+// Addr returns the address that a listener is bound to; it is invalid when
+// there is no such listener.
+func (a *Agent) Addr(listener string) netip.AddrPort {
+	if l := a.listenerNamed(listener); l != nil {
+		return l.local
+	}
+	return netip.AddrPort{}
+}
+
+// Run serves until ctx ends. Then new calls are still relayed, unscreened,
+// while those being set up finish, for Timers.Drain at the most.
+func (a *Agent) Run(ctx context.Context) error {
+	var readers sync.WaitGroup
+	failed := make(chan error, len(a.listeners))
+	for _, l := range a.listeners {
+		readers.Go(func() { // ends when the socket is closed
+			w := a.newWork()
+			w.in = l
+			failed <- l.read(a.limits.MessageBytes, w.handle)
+		})
+	}
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		a.drain()
+	}
+	a.close()
+	readers.Wait()
+	a.endSetups()
+	a.lookups.Wait()
+	return err
+}
+
+// drain waits until no call is being set up, or long enough.
+func (a *Agent) drain() {
+	a.draining.Store(true)
+	check := time.NewTicker(10 * time.Millisecond)
+	defer check.Stop()
+	give := time.After(a.timers.Drain)
+	for a.Open() > 0 {
+		select {
+		case <-give:
+			return
+		case <-check.C:
+		}
+	}
+}
+
+func (a *Agent) close() {
+	for _, l := range a.listeners {
+		l.conn.Close()
+	}
+}
+
+func (a *Agent) newWork() *work {
+	return &work{Agent: a, prover: newProver(a.key)}
+}
+
+// handle takes one datagram. It is the entry of the reading goroutines: no
+// panic leaves it.
+func (w *work) handle(src netip.AddrPort, b []byte) {
+	defer w.recovered()
+	if w.peer = w.peerOf(w.in, src); w.peer == nil {
+		w.drop(dropStranger)
+		return
+	}
+	w.src = src
+	if len(b) > w.limits.MessageBytes {
+		w.drop(dropTooLong)
+		return
+	}
+	if isKeepAlive(b) {
+		return
+	}
+	if err := w.msg.Scan(b); err != nil {
+		w.drop(dropNotSIP)
+		return
+	}
+	w.forgetEdits()
+	if w.msg.IsRequest() {
+		w.request()
+	} else {
+		w.answered()
+	}
+}
+
+// isKeepAlive reports a datagram of nothing but line breaks (RFC 5626) or NULs.
+func isKeepAlive(b []byte) bool {
+	for _, c := range b {
+		if c != '\r' && c != '\n' && c != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// recovered ends a panic: a message that breaks us costs that message.
+func (a *Agent) recovered() {
+	if v := recover(); v != nil {
+		a.reportPanic(v)
+	}
+}
+
+func (a *Agent) reportPanic(v any) {
+	a.drop(dropPanic)
+	a.log.Error().Str("err", fmt.Sprint(v)).Bytes("stack", debug.Stack()).Msg("message dropped: panic")
+}
+
+// dropReason says why a message went nowhere.
+type dropReason uint8
+
+const (
+	dropStranger   dropReason = iota // from an address that is nobody's
+	dropTooLong                      // longer than Limits.MessageBytes
+	dropNotSIP                       // cannot be read
+	dropFlawed                       // an answer or ACK that must not be forwarded
+	dropUnproven                     // an answer that answers nothing of ours
+	dropNowhere                      // no next hop
+	dropSendFailed                   // the socket would not take it
+	dropPanic
+
+	dropReasons
+)
+
+var dropNames = [dropReasons]string{"stranger", "too-long", "not-sip", "flawed", "unproven", "nowhere", "send-failed", "panic"}
+
+func (a *Agent) drop(r dropReason) { a.drops[r].Add(1) }
+
+// Drops returns how many messages went nowhere since the start, by reason.
+func (a *Agent) Drops() map[string]uint64 {
+	m := make(map[string]uint64, len(dropNames))
+	for i, name := range dropNames {
+		m[name] = a.drops[i].Load()
+	}
+	return m
+}
+
+// send lets b leave by the listener, counting what the socket refuses.
+func (a *Agent) send(l *listener, b []byte, to netip.AddrPort) error {
+	err := l.send(b, to)
+	if err != nil {
+		a.drop(dropSendFailed)
+	}
+	return err
+}

@@ -1,0 +1,74 @@
+package sipagent
+
+import (
+	"github.com/emiago/sipgo/sip"
+
+	"callscreen/sipagent/wire"
+)
+
+// header is one more header of an answer of ours.
+type header struct{ name, value string }
+
+// phrases are the reason phrases of our own answers; nothing else of ours ever
+// reaches a peer in words.
+var phrases = map[int]string{
+	100: "Trying",
+	200: "OK",
+	400: "Bad Request",
+	403: "Forbidden",
+	404: "Not Found",
+	408: "Request Timeout",
+	416: "Unsupported URI Scheme",
+	420: "Bad Extension",
+	480: "Temporarily Unavailable",
+	481: "Call/Transaction Does Not Exist",
+	482: "Loop Detected",
+	483: "Too Many Hops",
+	487: "Request Terminated",
+	505: "Version Not Supported",
+}
+
+// newParser returns a parser that reads the start line and leaves every header
+// as it came: what the proxy needs of them it reads from the bytes.
+func newParser() *sip.Parser {
+	return sip.NewParser(sip.WithHeadersParsers(sip.HeadersParser{}))
+}
+
+// answer makes an answer of ours to the request m. tag is the To tag, empty in
+// a 100 and where the request has one.
+func (w *work) answer(m *wire.Message, via wire.ViaValue, status int, phrase, tag string, extra []header) []byte {
+	r := sip.NewResponse(status, phrase)
+	if phrase == "" {
+		r.Reason = phrases[status]
+	}
+	top := m.First(wire.Via)
+	w.markReceived(m, via, w.src)
+	marked := w.splice(m.Raw[:top.Value.End])
+	r.AppendHeader(sip.NewHeader("Via", string(marked[top.Value.Start:])))
+	for i := range m.Headers {
+		if h := &m.Headers[i]; h.Kind == wire.Via && h != top {
+			r.AppendHeader(sip.NewHeader("Via", string(h.Value.Of(m.Raw))))
+		}
+	}
+	r.AppendHeader(sip.NewHeader("From", string(m.Value(wire.From))))
+	to := string(m.Value(wire.To))
+	if tag != "" && m.ToTag.Empty() {
+		to += ";tag=" + tag
+	}
+	r.AppendHeader(sip.NewHeader("To", to))
+	r.AppendHeader(sip.NewHeader("Call-ID", string(m.Value(wire.CallID))))
+	r.AppendHeader(sip.NewHeader("CSeq", string(m.Value(wire.CSeq))))
+	for _, h := range extra {
+		r.AppendHeader(sip.NewHeader(h.name, h.value))
+	}
+	r.AppendHeader(sip.NewHeader("Content-Length", "0"))
+	return []byte(r.String())
+}
+
+// reply answers the request that is being handled and keeps nothing (RFC 3261
+// section 8.2.7): a retransmission is answered again, an ACK is known by the tag.
+func (w *work) reply(status int, extra []header) {
+	w.forgetEdits()
+	b := w.answer(&w.msg, w.via, status, "", w.tag(w.tok), extra)
+	w.send(w.in, b, replyAddr(w.via, w.src))
+}

@@ -1,0 +1,119 @@
+package sipagent
+
+import "time"
+
+// ict is the INVITE client transaction of RFC 3261 section 17.1.1 with RFC 6026
+// and timer C of section 16, over UDP. It sends nothing itself.
+type ict struct {
+	timers *Timers
+	state  txState
+	a, b   time.Time // retransmit the INVITE; give up
+	c      time.Time // longest a call may ring
+	d, m   time.Time // linger for more refusals; for more 2xx
+	every  time.Duration
+}
+
+// start sends the INVITE.
+func (t *ict) start(now time.Time) todo {
+	t.state, t.every = calling, t.timers.T1
+	t.a, t.b, t.c = now.Add(t.every), now.Add(64*t.timers.T1), now.Add(t.timers.C)
+	return doSend
+}
+
+// answer is an answer of the callee.
+func (t *ict) answer(now time.Time, status int) todo {
+	switch {
+	case t.state == completed && status >= 300:
+		return doAck
+	case t.state == accepted && status/100 == 2:
+		return doPass
+	case t.state != calling && t.state != proceeding:
+		return 0
+	}
+	t.a, t.b = time.Time{}, time.Time{}
+	switch {
+	case status == 100:
+		t.state = proceeding
+		return 0
+	case status < 200:
+		t.state, t.c = proceeding, now.Add(t.timers.C)
+		return doPass
+	case status < 300:
+		t.state, t.c, t.m = accepted, time.Time{}, now.Add(64*t.timers.T1)
+		return doPass
+	}
+	t.state, t.c, t.d = completed, time.Time{}, now.Add(max(64*t.timers.T1, 32*time.Second))
+	return doPass | doAck
+}
+
+// fail ends the transaction: the INVITE could not be sent.
+func (t *ict) fail() { *t = ict{timers: t.timers, state: terminated} }
+
+// tick looks at the timers.
+func (t *ict) tick(now time.Time) todo {
+	switch {
+	case due(t.b, now):
+		t.fail()
+		return doTimeout | doEnd
+	case due(t.c, now) && t.state == calling:
+		t.fail()
+		return doTimeout | doEnd
+	case due(t.c, now):
+		t.c = time.Time{}
+		return doCancel
+	case due(t.d, now), due(t.m, now):
+		t.fail()
+		return doEnd
+	case due(t.a, now):
+		t.every *= 2
+		t.a = now.Add(t.every)
+		return doSend
+	}
+	return 0
+}
+
+func (t *ict) next() time.Time { return earliest(t.a, t.b, t.c, t.d, t.m) }
+
+// nict is the non-INVITE client transaction of RFC 3261 section 17.1.2, over
+// UDP. Our own CANCEL is one.
+type nict struct {
+	timers  *Timers
+	state   txState
+	e, f, k time.Time // retransmit; give up; linger
+	every   time.Duration
+}
+
+// start sends the request.
+func (t *nict) start(now time.Time) todo {
+	t.state, t.every = calling, t.timers.T1
+	t.e, t.f = now.Add(t.every), now.Add(64*t.timers.T1)
+	return doSend
+}
+
+// answer is an answer to the request.
+func (t *nict) answer(now time.Time, status int) {
+	switch {
+	case t.state != calling && t.state != proceeding:
+	case status < 200:
+		t.state, t.every = proceeding, t.timers.T2
+		t.e = now.Add(t.every)
+	default:
+		t.state, t.e, t.f, t.k = completed, time.Time{}, time.Time{}, now.Add(t.timers.T4)
+	}
+}
+
+// tick looks at the timers.
+func (t *nict) tick(now time.Time) todo {
+	switch {
+	case due(t.f, now), due(t.k, now):
+		*t = nict{timers: t.timers, state: terminated}
+		return doEnd
+	case due(t.e, now):
+		t.every = min(2*t.every, t.timers.T2)
+		t.e = now.Add(t.every)
+		return doSend
+	}
+	return 0
+}
+
+func (t *nict) next() time.Time { return earliest(t.e, t.f, t.k) }

@@ -1,0 +1,102 @@
+package sipagent
+
+import "time"
+
+// todo is what a state machine wants done. Several can be wanted at once.
+type todo uint8
+
+const (
+	doSend    todo = 1 << iota // send the request or the last answer (again)
+	doPass                     // hand the answer on
+	doAck                      // acknowledge a refusal
+	doTimeout                  // nobody answered
+	doCancel                   // it rang for too long
+	doEnd                      // the transaction is over
+)
+
+// txState is a state of RFC 3261 section 17 and RFC 6026.
+type txState uint8
+
+const (
+	idle       txState = iota
+	calling            // INVITE sent, or CANCEL (Trying)
+	proceeding         // a provisional answer has been seen or sent
+	accepted           // 2xx: further ones pass (RFC 6026)
+	completed          // a refusal, or any final answer of a CANCEL
+	confirmed          // the refusal has been acknowledged
+	terminated
+)
+
+// earliest returns the first of the moments that is set, or zero.
+func earliest(ts ...time.Time) (first time.Time) {
+	for _, t := range ts {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
+}
+
+// due reports whether a timer has run out.
+func due(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
+
+// ist is the INVITE server transaction of RFC 3261 section 17.2.1 with RFC 6026,
+// over UDP. It is told what happens and says what to do; it sends nothing.
+type ist struct {
+	timers *Timers
+	state  txState
+	g, h   time.Time // retransmit the refusal; give up waiting for its ACK
+	i, l   time.Time // linger for more ACKs; for more 2xx
+	every  time.Duration
+}
+
+// invite is a retransmitted INVITE.
+func (t *ist) invite() todo {
+	if t.state == proceeding || t.state == completed {
+		return doSend
+	}
+	return 0
+}
+
+// answer is an answer on its way to the caller.
+func (t *ist) answer(now time.Time, status int) todo {
+	switch {
+	case t.state == accepted && status/100 == 2:
+		return doSend
+	case t.state != proceeding:
+		return 0
+	case status < 200:
+		return doSend
+	case status < 300:
+		t.state, t.l = accepted, now.Add(64*t.timers.T1)
+	default:
+		t.state, t.every = completed, t.timers.T1
+		t.g, t.h = now.Add(t.every), now.Add(64*t.timers.T1)
+	}
+	return doSend
+}
+
+// ack is an ACK of the caller, and reports whether it was meant for us.
+func (t *ist) ack(now time.Time) bool {
+	if t.state == completed {
+		t.state = confirmed
+		t.g, t.h, t.i = time.Time{}, time.Time{}, now.Add(t.timers.T4)
+	}
+	return t.state == confirmed
+}
+
+// tick looks at the timers.
+func (t *ist) tick(now time.Time) todo {
+	switch {
+	case due(t.h, now), due(t.i, now), due(t.l, now):
+		*t = ist{timers: t.timers, state: terminated}
+		return doEnd
+	case due(t.g, now):
+		t.every = min(2*t.every, t.timers.T2)
+		t.g = now.Add(t.every)
+		return doSend
+	}
+	return 0
+}
+
+func (t *ist) next() time.Time { return earliest(t.g, t.h, t.i, t.l) }

@@ -1,0 +1,86 @@
+package sipagent
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"callscreen/screening"
+)
+
+// Screener decides calls. *screening.Engine is one.
+type Screener interface {
+	// ScreenNow decides a call that needs no waiting, and reports whether it did.
+	ScreenNow(c screening.Call) (screening.Decision, bool)
+	// Screen decides a call within its budget, always.
+	Screen(ctx context.Context, c screening.Call) screening.Decision
+}
+
+// Recorder keeps decisions. It must not block.
+type Recorder interface {
+	Record(d screening.Decision)
+}
+
+// Options configures an [Agent]. A zero field takes the default named beside it.
+type Options struct {
+	Listeners []Listener     // at least one
+	Trunks    []Trunk        // at least one
+	PBX       PBX            // required
+	Screener  Screener       // required
+	Recorder  Recorder       // nil: decisions are not kept
+	Key       []byte         // 32 bytes that prove branches as ours; the same after a restart, or ringing calls are lost to it
+	Timers    Timers         //
+	Limits    Limits         //
+	Logger    zerolog.Logger // zero: discard
+}
+
+// Listener is one socket that SIP arrives at and leaves from.
+type Listener struct {
+	Name      string // trunks and the PBX refer to it
+	Address   string // "udp:0.0.0.0:5060", "udp:[::]:5060"; port 0 takes a free one
+	Advertise string // host or host:port that peers are told, behind NAT; default: the address itself
+}
+
+// Trunk is a carrier: calls from it are screened.
+type Trunk struct {
+	Name          string
+	Networks      []Network // who may send; others get silence
+	Listen        string    // name of the listener
+	Targets       []string  // SIP URIs that the PBX's calls go to; the first is used
+	TrustIdentity bool      // P-Asserted-Identity, Remote-Party-ID and P-Preferred-Identity are the carrier's word
+}
+
+// PBX is the office's side: screened calls go to it.
+type PBX struct {
+	Networks []Network
+	Listen   string
+	Targets  []string // SIP URIs; the first is used
+}
+
+// Timers are those of RFC 3261 section 17 and our own. Zero takes the default.
+type Timers struct {
+	T1    time.Duration // round trip estimate; default 500ms
+	T2    time.Duration // longest retransmission interval; default 4s
+	T4    time.Duration // longest a message stays in the network; default 5s
+	C     time.Duration // longest a call may ring; default 10m, above 3m (RFC 3261 section 16.6)
+	Drain time.Duration // how long Run waits for calls that are being set up when it shall end; default 5s
+}
+
+// Limits bound what strangers and peers can make us keep. Zero takes the default.
+type Limits struct {
+	Setups       int // calls being set up at once; default 20000; more get 480
+	MessageBytes int // longest datagram; default 65535; longer ones are dropped
+}
+
+func (t Timers) withDefaults() Timers {
+	return Timers{
+		T1: cmp.Or(t.T1, 500*time.Millisecond), T2: cmp.Or(t.T2, 4*time.Second), T4: cmp.Or(t.T4, 5*time.Second),
+		C: cmp.Or(t.C, 10*time.Minute), Drain: cmp.Or(t.Drain, 5*time.Second),
+	}
+}
+
+func (l Limits) withDefaults() Limits {
+	return Limits{Setups: cmp.Or(l.Setups, 20000), MessageBytes: cmp.Or(l.MessageBytes, 65535)}
+}

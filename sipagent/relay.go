@@ -1,0 +1,278 @@
+package sipagent
+
+import (
+	"net/netip"
+
+	"callscreen/sipagent/wire"
+)
+
+// request handles a request by what it is: an ACK, a CANCEL, a new call, or
+// anything else, which is relayed.
+func (w *work) request() {
+	m := &w.msg
+	if m.Flaw != wire.FlawNone {
+		w.refuseFlaw()
+		return
+	}
+	w.via, _, _ = wire.ReadVia(m.Raw, m.First(wire.Via).Value)
+	w.tok = w.token(m, w.via, w.in.index, w.src.Addr())
+	switch method := m.Method.Of(m.Raw); {
+	case string(method) == "ACK":
+		w.ack()
+	case string(method) == "CANCEL":
+		w.cancel()
+	case string(method) == "INVITE" && m.ToTag.Empty():
+		w.invite()
+	case string(method) == "INVITE" && w.peer.trunk && !w.routedByUs():
+		w.reply(481, nil)
+	case string(method) == "REGISTER":
+		w.reply(403, nil)
+	case string(method) == "OPTIONS" && w.forUs():
+		w.reply(200, nil)
+	default:
+		w.relay(kindRelay)
+	}
+}
+
+// refuseFlaw answers a request that cannot be forwarded, if its sender can be
+// told at all.
+func (w *work) refuseFlaw() {
+	m := &w.msg
+	if m.Flaw == wire.FlawVia || m.Flaw == wire.FlawMissing || m.Is("ACK") {
+		w.drop(dropFlawed)
+		return
+	}
+	via, _, ok := wire.ReadVia(m.Raw, m.First(wire.Via).Value)
+	if !ok {
+		w.drop(dropFlawed)
+		return
+	}
+	w.via = via
+	w.tok = w.token(m, via, w.in.index, w.src.Addr())
+	if m.Flaw == wire.FlawVersion {
+		w.reply(505, nil)
+		return
+	}
+	w.reply(400, nil)
+}
+
+// routedByUs reports whether the first Route of a request names us.
+func (w *work) routedByUs() bool {
+	h := w.msg.First(wire.Route)
+	if h == nil {
+		return false
+	}
+	value, _ := wire.NextValue(w.msg.Raw, h.Value)
+	addr, ok := wire.ReadAddress(w.msg.Raw, value)
+	own, _ := w.ownURI(&w.msg, addr.URI)
+	return ok && own != nil
+}
+
+// forUs reports whether a request asks for ourselves: our address, no user, and
+// nobody behind us in its Route.
+func (w *work) forUs() bool {
+	own, uri := w.ownURI(&w.msg, w.msg.URI)
+	if own == nil || !uri.User.Empty() {
+		return false
+	}
+	routes := w.popRoutes(&w.msg)
+	w.forgetEdits()
+	return routes.next == w.msg.URI
+}
+
+// ack handles an ACK: of a refusal that was ours, or of somebody else's answer.
+func (w *work) ack() {
+	if s := w.find(w.tok); s != nil && s.acknowledged(w) {
+		return
+	}
+	switch {
+	case w.routedByUs():
+		w.relay(kindRelay)
+	case string(w.msg.ToTag.Of(w.msg.Raw)) == w.tag(w.tok): // of an answer that we gave without keeping anything
+	default:
+		w.relay(kindSetup) // of the refusal of a call whose set-up we no longer know
+	}
+}
+
+// cancel handles a CANCEL: of a call being set up here, else of one that a
+// restart made us forget or of a re-INVITE.
+func (w *work) cancel() {
+	if s := w.find(w.tok); s != nil {
+		s.cancelled(w)
+		return
+	}
+	if w.msg.ToTag.Empty() {
+		w.relay(kindSetup)
+		return
+	}
+	w.relay(kindRelay)
+}
+
+// relay forwards a request and keeps nothing of it (RFC 3261 section 16.11).
+func (w *work) relay(kind byte) {
+	m := &w.msg
+	if status, extra := w.refusal(); status != 0 {
+		if m.Is("ACK") {
+			w.drop(dropFlawed)
+			return
+		}
+		w.reply(status, extra)
+		return
+	}
+	to, ok := w.nextHop(m)
+	if !ok {
+		w.unroutable()
+		return
+	}
+	b := branch{kind: kind, in: w.in.index, loop: loopOf(m, w.in.index, w.peer.trunk), token: w.tok}
+	w.pushVia(m, w.via, w.src, to.peer, b)
+	w.countHop(m)
+	if m.ToTag.Empty() && formsDialog(m.Method.Of(m.Raw)) {
+		w.recordRoute(m, w.peer, to.peer)
+	}
+	w.strip(m, w.peer)
+	w.send(to.peer.listener, w.splice(m.Raw), to.addr)
+}
+
+// unroutable answers what no trunk answers for.
+func (w *work) unroutable() {
+	w.forgetEdits()
+	switch {
+	case w.msg.Is("ACK"):
+		w.drop(dropNowhere)
+	case w.msg.Is("CANCEL"):
+		w.reply(481, nil)
+	default:
+		w.reply(404, nil)
+	}
+}
+
+// formsDialog reports whether a request outside a dialog may begin one.
+func formsDialog(method []byte) bool {
+	switch string(method) {
+	case "SUBSCRIBE", "REFER", "NOTIFY":
+		return true
+	}
+	return false
+}
+
+// refusal checks what RFC 3261 section 16.3 has a proxy check, and returns the
+// status that a request is to be refused with, or 0.
+func (w *work) refusal() (status int, extra []header) {
+	m := &w.msg
+	uri, ok := wire.ReadURI(m.Raw, m.URI)
+	switch {
+	case !ok:
+		return 400, nil
+	case !uri.IsSIP(m.Raw) && !uri.IsTel(m.Raw):
+		return 416, nil
+	}
+	if v := m.Value(wire.MaxForwards); v != nil {
+		if n, _ := wire.Number(v); n == 0 {
+			return 483, nil
+		}
+	}
+	if h := m.First(wire.ProxyRequire); h != nil && !m.Is("CANCEL") && !m.Is("ACK") {
+		for i := range m.Headers {
+			if m.Headers[i].Kind == wire.ProxyRequire {
+				extra = append(extra, header{"Unsupported", string(m.Headers[i].Value.Of(m.Raw))})
+			}
+		}
+		return 420, extra
+	}
+	if w.loops(m) {
+		return 482, nil
+	}
+	return 0, nil
+}
+
+// loops reports whether a request has been here before, with nothing changed
+// that decides where it goes.
+func (w *work) loops(m *wire.Message) bool {
+	var hash loopHash
+	known := false
+	for i := range m.Headers {
+		if m.Headers[i].Kind != wire.Via {
+			continue
+		}
+		for rest := m.Headers[i].Value; !rest.Empty(); {
+			var v wire.ViaValue
+			var ok bool
+			if v, rest, ok = wire.ReadVia(m.Raw, rest); !ok || w.ours(v.Host.Of(m.Raw), v.Port) == nil {
+				continue
+			}
+			b, ok := readBranch(v.Branch.Of(m.Raw))
+			if !known {
+				hash, known = loopOf(m, w.in.index, w.peer.trunk), true
+			}
+			if ok && b.loop == hash {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// answered handles an answer: of a call being set up here, or of anything else
+// that we forwarded and that proves it.
+func (w *work) answered() {
+	m := &w.msg
+	if m.Flaw != wire.FlawNone {
+		w.drop(dropFlawed)
+		return
+	}
+	top, _, _ := wire.ReadVia(m.Raw, m.First(wire.Via).Value)
+	b, ok := readBranch(top.Branch.Of(m.Raw))
+	if !ok || w.ours(top.Host.Of(m.Raw), top.Port) == nil {
+		w.drop(dropUnproven)
+		return
+	}
+	if s := w.find(b.token); s != nil && b.kind == kindSetup {
+		s.answered(w)
+		return
+	}
+	w.relayAnswer(b)
+}
+
+// relayAnswer sends an answer to the Via below ours, if our branch proves that
+// a request came from there.
+func (w *work) relayAnswer(b branch) {
+	m := &w.msg
+	below, ok := w.popVia(m)
+	if !ok || int(b.in) >= len(w.listeners) || b.kind == kindSetup && m.Status == 100 {
+		w.drop(dropUnproven)
+		return
+	}
+	to := viaAddr(m, below)
+	if !to.IsValid() || !w.token(m, below, b.in, to.Addr()).equal(b.token) {
+		w.drop(dropUnproven)
+		return
+	}
+	w.send(w.listeners[b.in], w.splice(m.Raw), to)
+}
+
+// viaAddr is where an answer goes by its Via (RFC 3261 section 18.2.2, RFC
+// 3581): we have noted there whatever differs from what it says. maddr is not
+// followed; it would let a peer aim our answers.
+func viaAddr(m *wire.Message, v wire.ViaValue) netip.AddrPort {
+	host, port := v.Host.Of(m.Raw), v.Port
+	if !v.Received.All.Empty() {
+		host = v.Received.Value.Of(m.Raw)
+	}
+	if n, ok := wire.Number(v.RPort.Value.Of(m.Raw)); ok && n < 65536 {
+		port = uint16(n)
+	}
+	return numeric(host, port)
+}
+
+// replyAddr is where answers to a request go: to its source, by the port of
+// its Via unless it asks for the one it came from.
+func replyAddr(v wire.ViaValue, src netip.AddrPort) netip.AddrPort {
+	switch {
+	case !v.RPort.All.Empty():
+		return src
+	case v.Port == 0:
+		return netip.AddrPortFrom(src.Addr(), 5060)
+	}
+	return netip.AddrPortFrom(src.Addr(), v.Port)
+}

@@ -1,0 +1,331 @@
+package sipagent
+
+import (
+	"net/netip"
+	"strconv"
+
+	"callscreen/sipagent/wire"
+)
+
+// work is what one goroutine needs while it handles a message. Nothing in it
+// outlives the message, but for the memory that the next one uses again.
+type work struct {
+	*Agent
+	in   *listener
+	src  netip.AddrPort
+	peer *peer
+	msg  wire.Message
+	via  wire.ViaValue
+	tok  token
+	prover
+
+	tmp   wire.Message // a second message: one that we made
+	text  []byte       // what edits insert
+	edits []wire.Edit
+	out   []byte
+
+	lastAddr netip.Addr // whose text is lastText
+	lastText string
+}
+
+// hop is where a request goes next.
+type hop struct {
+	peer *peer
+	addr netip.AddrPort
+}
+
+// edit notes a change of the message that is being handled. A second change of
+// the same bytes takes the place of the first.
+func (w *work) edit(at wire.Span, with []byte) {
+	for i := range w.edits {
+		if w.edits[i].At == at && !at.Empty() {
+			w.edits[i].With = with
+			return
+		}
+	}
+	w.edits = append(w.edits, wire.Edit{At: at, With: with})
+}
+
+// insert notes text to be inserted at a place.
+func (w *work) insert(at int32, parts ...string) {
+	w.edit(wire.Span{Start: at, End: at}, w.join(parts...))
+}
+
+// join keeps the parts as one piece of text until the message is made.
+func (w *work) join(parts ...string) []byte {
+	start := len(w.text)
+	for _, p := range parts {
+		w.text = append(w.text, p...)
+	}
+	return w.text[start:len(w.text):len(w.text)]
+}
+
+// splice makes the message that leaves from the edits, which it forgets. The
+// result is good until the next call.
+func (w *work) splice(raw []byte) []byte {
+	w.out = wire.Splice(w.out[:0], raw, w.edits)
+	w.forgetEdits()
+	return w.out
+}
+
+func (w *work) forgetEdits() { w.edits, w.text = w.edits[:0], w.text[:0] }
+
+// ours returns the listener that a host and port name, or nil.
+func (a *Agent) ours(host []byte, port uint16) *listener {
+	if port == 0 {
+		port = 5060
+	}
+	for _, o := range a.owned[string(host)] {
+		if o.port == port {
+			return o.listener
+		}
+	}
+	return nil
+}
+
+// ownURI returns the listener that a SIP URI names, or nil.
+func (w *work) ownURI(m *wire.Message, at wire.Span) (*listener, wire.URI) {
+	u, ok := wire.ReadURI(m.Raw, at)
+	if !ok || !u.IsSIP(m.Raw) {
+		return nil, u
+	}
+	return w.ours(u.Host.Of(m.Raw), u.Port), u
+}
+
+// routeSet is what the Route headers of a request come to.
+type routeSet struct {
+	next   wire.Span // URI of the next hop: the first Route that is not ours, else the Request-URI
+	routed *listener // that our last own Route names: where the request leaves; nil without one
+}
+
+// popRoutes removes the Route values that name us from the front, repairs what
+// a strict router before us did (RFC 3261 section 16.4), and says what is left.
+func (w *work) popRoutes(m *wire.Message) (r routeSet) {
+	r.next = m.URI
+	last := w.strictRoute(m)
+	for i := range m.Headers {
+		h := &m.Headers[i]
+		if h.Kind != wire.Route {
+			continue
+		}
+		popped := wire.Span{Start: h.Value.Start, End: h.Value.Start}
+		for rest := h.Value; !rest.Empty(); {
+			var value wire.Span
+			value, rest = wire.NextValue(m.Raw, rest)
+			addr, ok := wire.ReadAddress(m.Raw, value)
+			own, _ := w.ownURI(m, addr.URI)
+			if !ok || own == nil && value != last {
+				w.dropValues(h, popped)
+				if value != last {
+					r.next = addr.URI
+				}
+				return r
+			}
+			if popped.End = h.Value.End; !rest.Empty() {
+				popped.End = rest.Start
+			}
+			if own != nil {
+				r.routed = own
+			}
+		}
+		w.edit(h.Line, nil)
+	}
+	if !last.Empty() {
+		addr, _ := wire.ReadAddress(m.Raw, last)
+		r.next = addr.URI
+	}
+	return r
+}
+
+// dropValues removes leading values of a header.
+func (w *work) dropValues(h *wire.Header, popped wire.Span) {
+	if !popped.Empty() {
+		w.edit(popped, nil)
+	}
+}
+
+// strictRoute undoes strict routing: a Request-URI that is our own Record-Route
+// gives way to the last Route, whose value it returns.
+func (w *work) strictRoute(m *wire.Message) (last wire.Span) {
+	own, uri := w.ownURI(m, m.URI)
+	if own == nil || m.First(wire.Route) == nil {
+		return last
+	}
+	if _, lr := wire.FindParam(m.Raw, uri.Params, "lr"); !lr || !uri.User.Empty() {
+		return last
+	}
+	var line *wire.Header
+	first := true
+	for i := range m.Headers {
+		if m.Headers[i].Kind == wire.Route {
+			line = &m.Headers[i]
+		}
+	}
+	var before wire.Span
+	for rest := line.Value; !rest.Empty(); first = false {
+		if !first {
+			before = last
+		}
+		last, rest = wire.NextValue(m.Raw, rest)
+	}
+	addr, ok := wire.ReadAddress(m.Raw, last)
+	if !ok {
+		return wire.Span{}
+	}
+	w.edit(m.URI, addr.URI.Of(m.Raw))
+	if !before.Empty() {
+		w.edit(wire.Span{Start: before.End, End: last.End}, nil)
+	} else {
+		w.edit(line.Line, nil)
+	}
+	return last
+}
+
+// nextHop says where a request goes: to the other side, and there to its target
+// or, in a dialog, to the address it names if that is one of the other side's.
+func (w *work) nextHop(m *wire.Message) (h hop, ok bool) {
+	r := w.popRoutes(m)
+	uri, _ := wire.ReadURI(m.Raw, r.next)
+	host := uri.Host.Of(m.Raw)
+	addr := numeric(host, uri.Port)
+	if h.peer = w.pbx(); !w.peer.trunk {
+		h.peer = w.trunkFor(w.in, r.routed, host, addr.Addr())
+	}
+	if h.peer == nil {
+		return h, false
+	}
+	h.addr = h.peer.target
+	if !m.ToTag.Empty() && addr.IsValid() && h.peer.holds(addr.Addr()) {
+		h.addr = addr
+	}
+	return h, true
+}
+
+// pushVia puts our Via on top, and notes in the one below where its message
+// really came from (RFC 3261 section 18.2.1, RFC 3581).
+func (w *work) pushVia(m *wire.Message, via wire.ViaValue, src netip.AddrPort, to *peer, b branch) {
+	start := len(w.text)
+	w.text = append(append(w.text, "Via: SIP/2.0/UDP "...), to.sentBy...)
+	w.text = append(b.append(append(w.text, ";branch="...)), ";rport\r\n"...)
+	at := m.First(wire.Via).Line.Start
+	w.edit(wire.Span{Start: at, End: at}, w.text[start:len(w.text):len(w.text)])
+	w.markReceived(m, via, src)
+}
+
+// markReceived edits received and rport of the topmost Via.
+func (w *work) markReceived(m *wire.Message, via wire.ViaValue, src netip.AddrPort) {
+	asked := !via.RPort.All.Empty()
+	same := string(via.Host.Of(m.Raw)) == w.addrText(src.Addr())
+	if !via.Received.All.Empty() {
+		w.edit(via.Received.All, nil)
+	} else if same && !asked {
+		return
+	}
+	if asked {
+		w.edit(via.RPort.All, w.join(";rport=", strconv.Itoa(int(src.Port()))))
+	}
+	if !same || asked {
+		w.insert(via.Value.End, ";received=", w.addrText(src.Addr()))
+	}
+}
+
+// addrText writes an address, remembering the last one: most messages of a
+// burst come from the same peer.
+func (w *work) addrText(a netip.Addr) string {
+	if w.lastAddr != a {
+		w.lastAddr, w.lastText = a, a.String()
+	}
+	return w.lastText
+}
+
+// countHop lowers Max-Forwards, or adds it (RFC 3261 section 16.6).
+func (w *work) countHop(m *wire.Message) {
+	h := m.First(wire.MaxForwards)
+	if h == nil {
+		w.insert(m.Body-2, "Max-Forwards: 70\r\n")
+		return
+	}
+	n, _ := wire.Number(h.Value.Of(m.Raw))
+	start := len(w.text)
+	w.text = strconv.AppendUint(w.text, uint64(n)-1, 10)
+	w.edit(h.Value, w.text[start:len(w.text):len(w.text)])
+}
+
+// recordRoute makes the dialog's later requests come through us: one value when
+// both sides know us by the same address, else one for each (RFC 5658).
+func (w *work) recordRoute(m *wire.Message, from, to *peer) {
+	at := m.Body - 2
+	if h := m.First(wire.RecordRoute); h != nil {
+		at = h.Line.Start
+	} else {
+		for i := range m.Headers {
+			if m.Headers[i].Kind == wire.Via {
+				at = m.Headers[i].Line.End
+			}
+		}
+	}
+	if from.sentBy == to.sentBy {
+		w.insert(at, to.record)
+	} else {
+		w.insert(at, to.record, from.record)
+	}
+}
+
+// strip removes what a trunk may not tell the PBX: our own headers, and the
+// identities of a trunk that is not trusted with them (RFC 3325 section 5).
+func (w *work) strip(m *wire.Message, from *peer) {
+	if !from.trunk {
+		return
+	}
+	for i := range m.Headers {
+		h := &m.Headers[i]
+		switch h.Kind {
+		case wire.PAssertedIdentity, wire.PPreferredIdentity, wire.RemotePartyID:
+			if !from.trust {
+				w.edit(h.Line, nil)
+			}
+		case wire.Other:
+			if isOwnHeader(h.Name.Of(m.Raw)) {
+				w.edit(h.Line, nil)
+			}
+		}
+	}
+}
+
+// ownHeaders are the headers that only we may write, in lower case.
+var ownHeaders = [...]string{
+	"x-call-screen", "x-spam-class", "x-spam-count", "x-spam-source",
+	"x-screen-trunk", "x-screen-call-id", "x-auth-ip", "x-auth-port",
+}
+
+func isOwnHeader(name []byte) bool {
+	if len(name) < 9 || name[0]|0x20 != 'x' || name[1] != '-' {
+		return false
+	}
+	for _, own := range ownHeaders {
+		if wire.EqualFold(name, own) {
+			return true
+		}
+	}
+	return false
+}
+
+// popVia removes the topmost Via, which is ours, and returns the one below.
+// It is not ok when there is none: the answer was for us.
+func (w *work) popVia(m *wire.Message) (below wire.ViaValue, ok bool) {
+	top := m.First(wire.Via)
+	_, rest, _ := wire.ReadVia(m.Raw, top.Value)
+	if !rest.Empty() {
+		w.edit(wire.Span{Start: top.Value.Start, End: rest.Start}, nil)
+		below, _, ok = wire.ReadVia(m.Raw, rest)
+		return below, ok
+	}
+	w.edit(top.Line, nil)
+	for i := range m.Headers {
+		if h := &m.Headers[i]; h.Kind == wire.Via && h != top {
+			below, _, ok = wire.ReadVia(m.Raw, h.Value)
+			return below, ok
+		}
+	}
+	return below, false
+}

@@ -1,0 +1,408 @@
+package sipagent
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"callscreen/screening"
+	"callscreen/sipagent/wire"
+)
+
+// setup is one call being set up: the response context of RFC 3261 section
+// 16.7, and the only state that the agent keeps. One lock guards all of it;
+// whoever holds it sends what is to be sent, so that messages of one call leave
+// in order.
+type setup struct {
+	agent *Agent
+	token token
+	in    *listener // that the INVITE came in by
+	from  *peer
+	src   netip.AddrPort // where the INVITE came from
+	reply netip.AddrPort // where its answers go
+
+	mu     sync.Mutex
+	msg    *wire.Message // the INVITE as received; nil once a 2xx has passed
+	via    wire.ViaValue // its topmost Via
+	to     hop
+	sent   []byte // the INVITE as it left; nil once a 2xx has passed
+	last   []byte // the last answer that went to the caller
+	ack    []byte // for the callee's refusal
+	cancel []byte // our CANCEL
+	caller []byte // value of the caller's own From, if it was labelled
+
+	server ist
+	client ict
+	bye    nict // the transaction of our CANCEL
+
+	reason    []byte    // Reason headers of the caller's CANCEL
+	hungUp    bool      // the caller has sent CANCEL
+	giveUp    time.Time // when the caller is told 487, whatever the callee does
+	stopQuery context.CancelFunc
+
+	timer *time.Timer
+	armed time.Time
+}
+
+// find returns the call of a token, or nil.
+func (a *Agent) find(t token) *setup {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.setups[t]
+}
+
+// invite handles an INVITE without a To tag: a retransmission, or a new call.
+func (w *work) invite() {
+	if s := w.find(w.tok); s != nil {
+		s.again()
+		return
+	}
+	if status, extra := w.refusal(); status != 0 {
+		w.reply(status, extra)
+		return
+	}
+	req := w.parse()
+	if req == nil {
+		w.reply(400, nil)
+		return
+	}
+	s := w.newSetup()
+	if s == nil {
+		w.reply(480, nil)
+		return
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	s.respond(w, 100, "", nil)
+	if w.peer.trunk {
+		s.screen(w, newCall(s.msg, req.Recipient, w.peer, w.now()))
+		return
+	}
+	s.forward(w, nil)
+}
+
+// parse reads the header part with sipgo; nil if it is not valid. The body is
+// never opened.
+func (w *work) parse() *sip.Request {
+	msg, err := w.parser.ParseSIP(w.msg.Raw[:w.msg.Body])
+	if err != nil {
+		return nil
+	}
+	req, _ := msg.(*sip.Request)
+	return req
+}
+
+// newSetup enters the call that is being handled in the table; nil if that is full.
+func (w *work) newSetup() *setup {
+	s := &setup{
+		agent: w.Agent, token: w.tok, in: w.in, from: w.peer, src: w.src, reply: replyAddr(w.via, w.src),
+		msg: w.msg.Clone(), via: w.via,
+		server: ist{timers: &w.timers, state: proceeding}, client: ict{timers: &w.timers}, bye: nict{timers: &w.timers},
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.setups) >= w.limits.Setups {
+		return nil
+	}
+	w.setups[s.token] = s
+	return s
+}
+
+// screen decides the call: at once where nothing has to be asked, else in the
+// background while the caller hears that we are trying.
+func (s *setup) screen(w *work, c screening.Call) {
+	if w.draining.Load() {
+		s.decided(w, unscreened(c, "shutting down"))
+		return
+	}
+	if d, ok := w.screenNow(c); ok {
+		s.decided(w, d)
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stopQuery = stop
+	w.lookups.Go(func() { // ends with the Screener's budget
+		defer stop()
+		d := s.agent.screenWaiting(ctx, c)
+		w, done := s.agent.borrow(s)
+		defer done()
+		s.mu.Lock()
+		defer s.unlock()
+		s.decided(w, d)
+	})
+}
+
+// screenNow asks the Screener for a decision that takes no waiting.
+func (a *Agent) screenNow(c screening.Call) (d screening.Decision, ok bool) {
+	defer a.failOpen(c, &d, &ok)
+	return a.screener.ScreenNow(c)
+}
+
+// screenWaiting asks the Screener for a decision, however long it takes.
+func (a *Agent) screenWaiting(ctx context.Context, c screening.Call) (d screening.Decision) {
+	var failed bool
+	defer a.failOpen(c, &d, &failed)
+	return a.screener.Screen(ctx, c)
+}
+
+// failOpen turns a panic of the Screener into a decision that lets the call go on.
+func (a *Agent) failOpen(c screening.Call, d *screening.Decision, decided *bool) {
+	if v := recover(); v != nil {
+		a.drops[dropPanic].Add(1)
+		a.log.Error().Str("call", c.ID).Str("err", fmt.Sprint(v)).Msg("call goes on unscreened: panic")
+		*d, *decided = unscreened(c, "panic"), true
+	}
+}
+
+// unscreened is the decision for a call that could not be screened.
+func unscreened(c screening.Call, why string) screening.Decision {
+	return screening.Decision{Call: c, Source: screening.SourceNone,
+		Verdict: screening.Verdict{Rule: screening.RuleFailOpen, Why: why}}
+}
+
+// decided records a decision and carries it out, unless the caller has left. If
+// that breaks, the call goes on as it came.
+func (s *setup) decided(w *work, d screening.Decision) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.agent.drop(dropPanic)
+			s.agent.log.Error().Str("call", d.Call.ID).Str("err", fmt.Sprint(v)).Msg("call goes on untouched: panic")
+			w.forgetEdits()
+			if s.client.state == idle && s.server.state == proceeding {
+				s.forward(w, nil)
+			}
+		}
+	}()
+	if w.recorder != nil {
+		w.recorder.Record(d)
+	}
+	if s.server.state != proceeding {
+		return
+	}
+	v := d.Effective()
+	if v.Action == screening.Reject {
+		s.respond(w, v.Status, v.Reason, nil)
+		return
+	}
+	s.forward(w, &d)
+}
+
+// forward sends the INVITE on: with its label, to where it was diverted, or as
+// it came. d is nil for calls that are not screened.
+func (s *setup) forward(w *work, d *screening.Decision) {
+	m := s.msg
+	to, ok := w.nextHop(m)
+	if !ok {
+		w.forgetEdits()
+		s.respond(w, 404, "", nil)
+		return
+	}
+	s.to = to
+	w.pushVia(m, s.via, s.src, to.peer, s.branch())
+	w.countHop(m)
+	w.recordRoute(m, s.from, to.peer)
+	w.strip(m, s.from)
+	if d != nil {
+		s.act(w, *d)
+	}
+	s.sent = append([]byte(nil), w.splice(m.Raw)...)
+	now := w.now()
+	s.client.start(now)
+	if w.send(to.peer.listener, s.sent, to.addr) != nil {
+		s.client.fail()
+		s.respond(w, 480, "", nil)
+	}
+}
+
+// act edits what the decision changes on the wire. In observe mode that is
+// nothing.
+func (s *setup) act(w *work, d screening.Decision) {
+	if d.Mode != screening.Enforce {
+		return
+	}
+	w.putVerdict(s.msg, d)
+	switch v := d.Verdict; {
+	case v.Action == screening.Divert:
+		w.edit(s.msg.URI, []byte(v.Target))
+	case v.Action == screening.Tag && v.Label != "":
+		s.caller = append([]byte(nil), s.msg.Value(wire.From)...)
+		w.putLabel(s.msg, s.from, d, v.Label)
+	}
+}
+
+func (s *setup) branch() branch {
+	return branch{kind: kindSetup, in: s.in.index, loop: loopOf(s.msg, s.in.index, s.from.trunk), token: s.token}
+}
+
+// respond sends an answer of ours to the caller.
+func (s *setup) respond(w *work, status int, phrase string, extra []header) {
+	tag := ""
+	if status > 100 {
+		tag = w.tag(s.token)
+	}
+	src := w.src
+	w.src = s.src
+	b := w.answer(s.msg, s.via, status, phrase, tag, extra)
+	w.src = src
+	s.deliver(w, status, b)
+}
+
+// deliver sends an answer to the caller, ours or the callee's. b is kept.
+func (s *setup) deliver(w *work, status int, b []byte) {
+	if s.server.answer(w.now(), status)&doSend == 0 && status/100 != 2 {
+		return
+	}
+	s.last = b
+	if status/100 == 2 {
+		s.msg, s.sent, s.last = nil, nil, nil // further 2xx bring all they need
+	}
+	w.send(s.in, b, s.reply)
+}
+
+// again answers a retransmitted INVITE.
+func (s *setup) again() {
+	s.mu.Lock()
+	defer s.unlock()
+	if s.server.invite()&doSend != 0 && s.last != nil {
+		s.agent.send(s.in, s.last, s.reply)
+	}
+}
+
+// acknowledged handles an ACK, and reports whether it ends here: that of a
+// refusal does, that of a 2xx goes on.
+func (s *setup) acknowledged(w *work) bool {
+	s.mu.Lock()
+	defer s.unlock()
+	return s.server.ack(w.now())
+}
+
+// answered handles an answer to the INVITE or to our CANCEL.
+func (s *setup) answered(w *work) {
+	s.mu.Lock()
+	defer s.unlock()
+	m := &w.msg
+	if m.Answers("CANCEL") {
+		s.bye.answer(w.now(), m.Status)
+		return
+	}
+	if !m.Answers("INVITE") {
+		w.drop(dropUnproven)
+		return
+	}
+	do := s.client.answer(w.now(), m.Status)
+	if do&doAck != 0 {
+		s.acknowledge(w)
+	}
+	if do&doPass != 0 || m.Status/100 == 2 {
+		s.pass(w)
+	}
+	if s.hungUp && s.client.state == proceeding && s.bye.state == idle {
+		s.sendCancel(w)
+	}
+}
+
+// pass hands an answer of the callee on to the caller, who gets back the From
+// that it sent.
+func (s *setup) pass(w *work) {
+	m := &w.msg
+	if _, ok := w.popVia(m); !ok {
+		w.forgetEdits()
+		w.drop(dropUnproven)
+		return
+	}
+	if s.caller != nil {
+		w.edit(m.First(wire.From).Value, s.caller)
+	}
+	out := w.splice(m.Raw)
+	if m.Status/100 != 2 {
+		out = append([]byte(nil), out...)
+	}
+	s.deliver(w, m.Status, out)
+}
+
+// acknowledge sends the ACK of the callee's refusal (RFC 3261 section 17.1.1.3).
+func (s *setup) acknowledge(w *work) {
+	if s.ack == nil {
+		s.ack = s.follow(w, "ACK", w.msg.Value(wire.To), nil)
+	}
+	w.send(s.to.peer.listener, s.ack, s.to.addr)
+}
+
+// cancelled handles the caller's CANCEL.
+func (s *setup) cancelled(w *work) {
+	s.mu.Lock()
+	defer s.unlock()
+	w.reply(200, nil)
+	if s.server.state != proceeding || s.hungUp {
+		return
+	}
+	s.hungUp = true
+	s.reason = reasons(&w.msg)
+	if s.stopQuery != nil {
+		s.stopQuery()
+	}
+	switch s.client.state {
+	case calling: // wait for a provisional answer (RFC 3261 section 9.1)
+	case proceeding:
+		s.sendCancel(w)
+	default:
+		s.respond(w, 487, "", nil)
+		return
+	}
+	s.giveUp = w.now().Add(64 * s.agent.timers.T1)
+}
+
+// sendCancel tells the callee that the caller has left.
+func (s *setup) sendCancel(w *work) {
+	to, _ := s.scanSent(w)
+	s.cancel = s.follow(w, "CANCEL", to, s.reason)
+	s.bye.start(w.now())
+	w.send(s.to.peer.listener, s.cancel, s.to.addr)
+}
+
+// scanSent reads the INVITE as it left into w.tmp and returns its To.
+func (s *setup) scanSent(w *work) (to []byte, ok bool) {
+	if s.sent == nil || w.tmp.Scan(s.sent) != nil {
+		return nil, false
+	}
+	return w.tmp.Value(wire.To), true
+}
+
+// follow makes the request of a method that belongs to the INVITE as it left:
+// its ACK or CANCEL, with our Via alone and everything else the same.
+func (s *setup) follow(w *work, method string, to, extra []byte) []byte {
+	if _, ok := s.scanSent(w); !ok {
+		return nil
+	}
+	m := &w.tmp
+	b := make([]byte, 0, 512)
+	b = append(append(append(append(b, method...), ' '), m.URI.Of(m.Raw)...), " SIP/2.0\r\n"...)
+	b = append(b, m.First(wire.Via).Line.Of(m.Raw)...)
+	for i := range m.Headers {
+		if m.Headers[i].Kind == wire.Route {
+			b = append(b, m.Headers[i].Line.Of(m.Raw)...)
+		}
+	}
+	b = append(b, "Max-Forwards: 70\r\n"...)
+	b = append(b, m.First(wire.From).Line.Of(m.Raw)...)
+	b = append(append(append(b, "To: "...), to...), "\r\n"...)
+	b = append(b, m.First(wire.CallID).Line.Of(m.Raw)...)
+	b = append(append(b, "CSeq: "...), itoa(m.CSeq)...)
+	b = append(append(append(b, ' '), method...), "\r\n"...)
+	b = append(b, extra...)
+	return append(b, "Content-Length: 0\r\n\r\n"...)
+}
+
+// reasons returns the Reason headers of a CANCEL (RFC 3326), as they came.
+func reasons(m *wire.Message) (lines []byte) {
+	for i := range m.Headers {
+		if h := &m.Headers[i]; h.Kind == wire.Other && wire.EqualFold(h.Name.Of(m.Raw), "reason") {
+			lines = append(lines, h.Line.Of(m.Raw)...)
+		}
+	}
+	return lines
+}

@@ -1,0 +1,114 @@
+package sipagent
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// socketBuffer is what we ask the kernel to hold for us in a burst. It gives
+// what it is allowed to.
+const socketBuffer = 4 << 20
+
+// listener is one UDP socket. All that arrives by it leaves by it.
+type listener struct {
+	name      string
+	index     byte // its place in the configuration, part of our branches
+	conn      *net.UDPConn
+	local     netip.AddrPort
+	advertise string // host:port, or empty
+}
+
+// listen opens the socket of a Listener.
+func listen(l Listener, index int) (*listener, error) {
+	network, address, ok := strings.Cut(l.Address, ":")
+	if !ok || network != "udp" {
+		return nil, fmt.Errorf("sipagent: listener %q: address %q: write \"udp:ADDRESS:PORT\"", l.Name, l.Address)
+	}
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("sipagent: listener %q: address %q: write \"udp:ADDRESS:PORT\"", l.Name, l.Address)
+	}
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(ap))
+	if err != nil {
+		return nil, fmt.Errorf("sipagent: listener %q: %w", l.Name, err)
+	}
+	_ = conn.SetReadBuffer(socketBuffer)  // as much as the kernel allows;
+	_ = conn.SetWriteBuffer(socketBuffer) // less is no error
+	local := conn.LocalAddr().(*net.UDPAddr).AddrPort()
+	local = netip.AddrPortFrom(local.Addr().Unmap(), local.Port())
+	return &listener{name: l.Name, index: byte(index), conn: conn, local: local, advertise: withPort(l.Advertise, local.Port())}, nil
+}
+
+// withPort adds the port to a host that names none.
+func withPort(host string, port uint16) string {
+	if host == "" {
+		return ""
+	}
+	if _, _, err := net.SplitHostPort(host); err == nil {
+		return host
+	}
+	return net.JoinHostPort(strings.Trim(host, "[]"), strconv.Itoa(int(port)))
+}
+
+// hosts returns the addresses that the socket is reached by: for a wildcard all
+// of this machine.
+func (l *listener) hosts() []netip.Addr {
+	if !l.local.Addr().IsUnspecified() {
+		return []netip.Addr{l.local.Addr()}
+	}
+	var hosts []netip.Addr
+	addrs, _ := net.InterfaceAddrs() // without them, what peers are told is known all the same
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			hosts = append(hosts, p.Addr().Unmap())
+		}
+	}
+	return hosts
+}
+
+// facing returns the host:port by which a peer at addr reaches this listener:
+// the advertised one, the bound one, or for a wildcard the address that the
+// kernel would send from.
+func (l *listener) facing(addr netip.AddrPort) (string, error) {
+	if l.advertise != "" {
+		return l.advertise, nil
+	}
+	if !l.local.Addr().IsUnspecified() {
+		return l.local.String(), nil
+	}
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(addr)) // sends nothing
+	if err != nil {
+		return "", fmt.Errorf("finding the address that faces %s: %w", addr, err)
+	}
+	defer c.Close()
+	ip := c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+	return netip.AddrPortFrom(ip, l.local.Port()).String(), nil
+}
+
+// send writes one datagram.
+func (l *listener) send(b []byte, to netip.AddrPort) error {
+	_, err := l.conn.WriteToUDPAddrPort(b, to)
+	return err
+}
+
+// read hands every datagram to handle, in the order they came, until the socket
+// is closed.
+func (l *listener) read(limit int, handle func(src netip.AddrPort, b []byte)) error {
+	buf := make([]byte, limit+1)
+	for {
+		n, src, err := l.conn.ReadFromUDPAddrPort(buf)
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		case err != nil:
+			time.Sleep(time.Millisecond) // out of kernel memory or the like: it passes, and must not spin
+		default:
+			handle(netip.AddrPortFrom(src.Addr().Unmap(), src.Port()), buf[:n])
+		}
+	}
+}

@@ -1,0 +1,136 @@
+package sipagent
+
+import (
+	"strconv"
+	"time"
+)
+
+// now is the time of this moment; timers run on its monotonic clock.
+func (a *Agent) now() time.Time { return time.Now() }
+
+// borrow gives a work to whoever handles a call outside a reading goroutine;
+// done takes it back and ends a panic, so it is to be deferred.
+func (a *Agent) borrow(s *setup) (w *work, done func()) {
+	w = a.works.Get().(*work)
+	w.in, w.peer, w.src = s.in, s.from, s.src
+	w.forgetEdits()
+	return w, func() {
+		if v := recover(); v != nil {
+			a.reportPanic(v)
+			return // and w with it
+		}
+		a.works.Put(w)
+	}
+}
+
+// unlock arms the timer for what is next and releases the call; a call with
+// nothing left to do is forgotten.
+func (s *setup) unlock() {
+	next := earliest(s.server.next(), s.client.next(), s.bye.next(), s.giveUp)
+	switch {
+	case s.over():
+		s.forget()
+	case next.IsZero(), !s.armed.IsZero() && !next.Before(s.armed):
+	case s.timer == nil:
+		s.armed = next
+		s.timer = time.AfterFunc(time.Until(next), s.fire)
+	default:
+		s.armed = next
+		s.timer.Reset(time.Until(next))
+	}
+	s.mu.Unlock()
+}
+
+// over reports whether nothing of the call is left to wait for.
+func (s *setup) over() bool {
+	return s.server.state == terminated && s.client.next().IsZero() && s.bye.next().IsZero()
+}
+
+func (s *setup) forget() {
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	s.agent.mu.Lock()
+	defer s.agent.mu.Unlock()
+	if s.agent.setups[s.token] == s {
+		delete(s.agent.setups, s.token)
+	}
+}
+
+// fire is the timer: it does whatever is due by now.
+func (s *setup) fire() {
+	w, done := s.agent.borrow(s)
+	defer done()
+	s.mu.Lock()
+	defer s.unlock()
+	s.armed = time.Time{}
+	now := w.now()
+	s.tickClient(w, now)
+	if s.bye.tick(now)&doSend != 0 {
+		w.send(s.to.peer.listener, s.cancel, s.to.addr)
+	}
+	if due(s.giveUp, now) {
+		s.giveUp = time.Time{}
+		if s.server.state == proceeding {
+			s.respond(w, 487, "", nil)
+		}
+	}
+	if s.server.tick(now)&doSend != 0 {
+		w.send(s.in, s.last, s.reply)
+	}
+}
+
+func (s *setup) tickClient(w *work, now time.Time) {
+	do := s.client.tick(now)
+	if do&doSend != 0 {
+		w.send(s.to.peer.listener, s.sent, s.to.addr)
+	}
+	if do&doCancel != 0 && s.bye.state == idle {
+		s.hungUp = true
+		s.sendCancel(w)
+		s.giveUp = now.Add(64 * s.agent.timers.T1)
+	}
+	if do&doTimeout != 0 && s.server.state == proceeding {
+		status := 408
+		if s.hungUp {
+			status = 487
+		}
+		s.respond(w, status, "", nil)
+	}
+}
+
+// Open returns how many calls are being set up: nobody has answered them yet.
+func (a *Agent) Open() (n int) {
+	for _, s := range a.all() {
+		s.mu.Lock()
+		if s.server.state == proceeding {
+			n++
+		}
+		s.mu.Unlock()
+	}
+	return n
+}
+
+func (a *Agent) all() []*setup {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	all := make([]*setup, 0, len(a.setups))
+	for _, s := range a.setups {
+		all = append(all, s)
+	}
+	return all
+}
+
+// endSetups stops the timers and queries of whatever is left.
+func (a *Agent) endSetups() {
+	for _, s := range a.all() {
+		s.mu.Lock()
+		if s.stopQuery != nil {
+			s.stopQuery()
+		}
+		s.forget()
+		s.mu.Unlock()
+	}
+}
+
+func itoa(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
