@@ -1,0 +1,254 @@
+package sipagent
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"callscreen/screening"
+)
+
+// rig is an Agent on loopback with a carrier and a PBX that are bare sockets.
+type rig struct {
+	t       *testing.T
+	agent   *Agent
+	carrier *phone
+	pbx     *phone
+	stop    func() // ends the agent and waits for it
+	options Options
+}
+
+// screenFunc lets a plain function stand in for the Screener; it decides at once.
+type screenFunc func(c screening.Call) screening.Decision
+
+func (f screenFunc) ScreenNow(c screening.Call) (screening.Decision, bool)         { return f(c), true }
+func (f screenFunc) Screen(_ context.Context, c screening.Call) screening.Decision { return f(c) }
+
+// slowFunc decides after waiting.
+type slowFunc func(ctx context.Context, c screening.Call) screening.Decision
+
+func (f slowFunc) ScreenNow(screening.Call) (d screening.Decision, ok bool) { return d, false }
+func (f slowFunc) Screen(ctx context.Context, c screening.Call) screening.Decision {
+	return f(ctx, c)
+}
+
+// verdict makes a Screener that gives every call the same verdict.
+func verdict(v screening.Verdict) Screener {
+	return screenFunc(func(c screening.Call) screening.Decision {
+		return screening.Decision{Call: c, Number: screening.Number{Digits: "13041439112"}, Verdict: v, Mode: screening.Enforce}
+	})
+}
+
+var (
+	allowed  = verdict(screening.Verdict{Rule: "default"})
+	labelled = verdict(screening.Verdict{Action: screening.Tag, Rule: "sales", Label: "推销×3475"})
+	refused  = verdict(screening.Verdict{Action: screening.Reject, Rule: "fraud", Status: 603, Reason: "Decline"})
+)
+
+// newRig starts an agent: a trunk "carrier" and the PBX on listeners of their own.
+func newRig(t *testing.T, s Screener, change ...func(*Options)) *rig {
+	t.Helper()
+	r := &rig{t: t, carrier: newPhone(t), pbx: newPhone(t)}
+	r.options = Options{
+		Listeners: []Listener{{Name: "trunk", Address: "udp:127.0.0.1:0"}, {Name: "office", Address: "udp:127.0.0.1:0"}},
+		Trunks: []Trunk{{Name: "carrier", Networks: networks(t, "127.0.0.1"), Listen: "trunk",
+			Targets: []string{"sip:" + r.carrier.addr.String()}, TrustIdentity: true}},
+		PBX:      PBX{Networks: networks(t, "127.0.0.1"), Listen: "office", Targets: []string{"sip:" + r.pbx.addr.String()}},
+		Screener: s,
+		Key:      bytes.Repeat([]byte("k"), 32),
+		Timers:   Timers{Drain: time.Millisecond},
+	}
+	for _, c := range change {
+		c(&r.options)
+	}
+	r.start()
+	t.Cleanup(func() { r.stop() })
+	return r
+}
+
+// start runs the agent on the ports it had, if it had any.
+func (r *rig) start() {
+	r.t.Helper()
+	agent, err := New(r.options)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.agent = agent
+	for i, l := range r.options.Listeners {
+		r.options.Listeners[i].Address = "udp:" + agent.Addr(l.Name).String()
+	}
+	r.carrier.proxy, r.pbx.proxy = agent.Addr("trunk"), agent.Addr("office")
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- agent.Run(ctx) }() // ends when stop cancels ctx
+	r.stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			r.t.Errorf("Run = %v", err)
+		}
+		done <- nil
+	}
+}
+
+func networks(t *testing.T, list ...string) (ns []Network) {
+	t.Helper()
+	for _, s := range list {
+		n, err := ParseNetwork(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ns = append(ns, n)
+	}
+	return ns
+}
+
+// phone is a bare UDP socket that speaks SIP as told.
+type phone struct {
+	t     *testing.T
+	conn  *net.UDPConn
+	addr  netip.AddrPort
+	proxy netip.AddrPort
+}
+
+func newPhone(t *testing.T) *phone {
+	t.Helper()
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return &phone{t: t, conn: conn, addr: conn.LocalAddr().(*net.UDPAddr).AddrPort()}
+}
+
+// send sends a message to the proxy; its line breaks may be bare.
+func (p *phone) send(text string) {
+	p.t.Helper()
+	if _, err := p.conn.WriteToUDPAddrPort(sipBytes(text), p.proxy); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func sipBytes(text string) []byte {
+	return []byte(strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n"))
+}
+
+// patience is how long a test waits for what must come.
+const patience = 5 * time.Second
+
+// want returns the next message, which must begin with prefix.
+func (p *phone) want(prefix string) msg {
+	p.t.Helper()
+	m, ok := p.next(patience)
+	if !ok || !strings.HasPrefix(string(m), prefix) {
+		p.t.Fatalf("received %q, want a message that begins with %q", m, prefix)
+	}
+	return m
+}
+
+// silent checks that nothing comes for a while.
+func (p *phone) silent(d time.Duration) {
+	p.t.Helper()
+	if m, ok := p.next(d); ok {
+		p.t.Fatalf("received %q, want nothing", m)
+	}
+}
+
+func (p *phone) next(wait time.Duration) (msg, bool) {
+	buf := make([]byte, 65536)
+	_ = p.conn.SetReadDeadline(time.Now().Add(wait))
+	n, err := p.conn.Read(buf)
+	return msg(buf[:n]), err == nil
+}
+
+// msg is a received message.
+type msg string
+
+// headers returns the values of all headers of a name.
+func (m msg) headers(name string) (values []string) {
+	head, _, _ := strings.Cut(string(m), "\r\n\r\n")
+	for _, line := range strings.Split(head, "\r\n")[1:] {
+		if k, v, _ := strings.Cut(line, ":"); strings.EqualFold(strings.TrimSpace(k), name) {
+			values = append(values, strings.TrimSpace(v))
+		}
+	}
+	return values
+}
+
+func (m msg) header(name string) string {
+	if v := m.headers(name); len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// answer makes the callee's answer to a request it received.
+func (m msg) answer(status string, extra ...string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "SIP/2.0 %s\n", status)
+	for _, v := range m.headers("Via") {
+		fmt.Fprintf(&b, "Via: %s\n", v)
+	}
+	for _, v := range m.headers("Record-Route") {
+		fmt.Fprintf(&b, "Record-Route: %s\n", v)
+	}
+	to := m.header("To")
+	if !strings.Contains(to, ";tag=") && !strings.HasPrefix(status, "100") {
+		to += ";tag=callee"
+	}
+	fmt.Fprintf(&b, "From: %s\nTo: %s\nCall-ID: %s\nCSeq: %s\n", m.header("From"), to, m.header("Call-ID"), m.header("CSeq"))
+	for _, e := range extra {
+		b.WriteString(e + "\n")
+	}
+	b.WriteString("Content-Length: 0\n\n")
+	return b.String()
+}
+
+// call is a caller's side of a dialog.
+type call struct {
+	id     string
+	cseq   int
+	from   string
+	to     string
+	uri    string
+	routes []string
+	extra  []string
+	via    string // of the INVITE
+	p      *phone
+}
+
+func (p *phone) newCall(id string) *call {
+	return &call{id: id, cseq: 1, p: p, from: fmt.Sprintf(`"Zhang San" <sip:13041439112@%s>;tag=caller-%s`, p.addr, id),
+		to: "<sip:100@" + p.proxy.String() + ">", uri: "sip:100@" + p.proxy.String(),
+		via: fmt.Sprintf("SIP/2.0/UDP %s;branch=z9hG4bK%s", p.addr, id)}
+}
+
+// request makes a request of the call; via is the branch's end.
+func (c *call) request(method, via string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s SIP/2.0\nVia: %s%s\n", method, c.uri, c.via, via)
+	for _, r := range c.routes {
+		fmt.Fprintf(&b, "Route: %s\n", r)
+	}
+	fmt.Fprintf(&b, "Max-Forwards: 70\nFrom: %s\nTo: %s\nCall-ID: %s\nCSeq: %d %s\n", c.from, c.to, c.id, c.cseq, method)
+	if method == "INVITE" {
+		fmt.Fprintf(&b, "Contact: <sip:caller@%s>\n", c.p.addr)
+	}
+	for _, e := range c.extra {
+		b.WriteString(e + "\n")
+	}
+	b.WriteString("Content-Length: 0\n\n")
+	return b.String()
+}
+
+// established takes the dialog over from a 2xx.
+func (c *call) established(ok msg, contact string) {
+	c.to, c.uri = ok.header("To"), contact
+	for _, r := range ok.headers("Record-Route") {
+		c.routes = append([]string{r}, c.routes...)
+	}
+}
