@@ -56,7 +56,7 @@ func identify(m *wire.Message, trust bool) identity {
 
 // numbered returns the first value of a kind of header that holds a number.
 func numbered(m *wire.Message, k wire.Kind) (found wire.Address, ok bool) {
-	eachAddress(m, k, func(_ *wire.Header, a wire.Address) {
+	eachAddress(m, k, func(a wire.Address) {
 		uri, valid := wire.ReadURI(m.Raw, a.URI)
 		if !ok && valid && hasDigit(uri.User.Of(m.Raw)) {
 			found, ok = a, true
@@ -67,7 +67,7 @@ func numbered(m *wire.Message, k wire.Kind) (found wire.Address, ok bool) {
 
 // eachAddress calls f for every value of a kind of header that names the
 // caller. A Remote-Party-ID of another party is left out.
-func eachAddress(m *wire.Message, k wire.Kind, f func(*wire.Header, wire.Address)) {
+func eachAddress(m *wire.Message, k wire.Kind, f func(wire.Address)) {
 	for i := range m.Headers {
 		h := &m.Headers[i]
 		if h.Kind != k {
@@ -79,7 +79,7 @@ func eachAddress(m *wire.Message, k wire.Kind, f func(*wire.Header, wire.Address
 			addr, ok := wire.ReadAddress(m.Raw, value)
 			party, named := wire.FindParam(m.Raw, addr.Params, "party")
 			if ok && (k != wire.RemotePartyID || !named || wire.EqualFold(party.Value.Of(m.Raw), "calling")) {
-				f(h, addr)
+				f(addr)
 			}
 		}
 	}
@@ -94,15 +94,20 @@ func hasDigit(b []byte) bool {
 	return false
 }
 
-// withheld reports whether the caller asked not to be named (RFC 3323).
-func withheld(m *wire.Message) bool {
+// withheld reports whether the caller asked not to be named: by a Privacy
+// header (RFC 3323), or the way Remote-Party-ID has it.
+func withheld(m *wire.Message) (asked bool) {
 	for i := range m.Headers {
 		h := &m.Headers[i]
 		if v := h.Value.Of(m.Raw); h.Kind == wire.Privacy && len(v) > 0 && !wire.EqualFold(v, "none") {
 			return true
 		}
 	}
-	return false
+	eachAddress(m, wire.RemotePartyID, func(a wire.Address) {
+		p, ok := wire.FindParam(m.Raw, a.Params, "privacy")
+		asked = asked || ok && !wire.EqualFold(p.Value.Of(m.Raw), "off")
+	})
+	return asked
 }
 
 // displayName returns the text of a display name, unescaped.

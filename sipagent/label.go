@@ -30,7 +30,7 @@ func (w *work) putLabel(m *wire.Message, from *peer, d screening.Decision, label
 		if k != wire.From && !from.trust {
 			continue
 		}
-		eachAddress(m, k, func(_ *wire.Header, a wire.Address) {
+		eachAddress(m, k, func(a wire.Address) {
 			name, isQuoted := a.Display.Of(m.Raw), a.Quoted
 			if len(bytes.Trim(name, "\" ")) == 0 {
 				name, isQuoted = fallback, quoted

@@ -62,11 +62,14 @@ func (a *Agent) peerOf(in *listener, src netip.AddrPort) *peer {
 	return best
 }
 
-// trunkFor chooses the trunk of a message from the PBX: by the address that its
-// Route or Request-URI names, by the listener that our own Route or the PBX
-// itself chose, else the only one there is. Nil: no trunk answers for it.
+// trunkFor chooses the trunk of a message from the PBX: among those of the
+// listener that our own Route names, or else the PBX itself has chosen by sending
+// there, by the host that its Route or Request-URI names; else the only one
+// there is. Nil: no trunk answers for it.
 func (a *Agent) trunkFor(in, routed *listener, host []byte, addr netip.Addr) *peer {
-	var found *peer
+	if routed == nil && in != a.pbx().listener {
+		routed = in
+	}
 	for _, p := range a.trunks() {
 		switch {
 		case routed != nil && p.listener != routed:
@@ -74,8 +77,8 @@ func (a *Agent) trunkFor(in, routed *listener, host []byte, addr netip.Addr) *pe
 			return p
 		}
 	}
-	for _, l := range []*listener{routed, in} {
-		if found = a.onlyTrunk(l); found != nil {
+	for _, l := range [...]*listener{routed, in} {
+		if found := a.onlyTrunk(l); found != nil {
 			return found
 		}
 	}
