@@ -186,8 +186,8 @@ func (l *Log) write() {
 	for {
 		select {
 		case d, ok := <-l.queue:
-			if !ok {
-				l.flush()
+			if !ok { // the last decision found no other behind it, and was flushed
+				l.swap()
 				return
 			}
 			l.line(d)
