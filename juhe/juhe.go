@@ -1,0 +1,148 @@
+// Package juhe asks the Juhe number-tag service (mobileVerify/query) what it
+// knows of a caller.
+//
+// One question, one answer: a [Client] knows the service's form, its replies and
+// its error codes. It knows no cache and no policy, never asks twice for one
+// question, and keeps the account's key out of everything it says.
+package juhe
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"callscreen/screening"
+)
+
+// DefaultURL is the service's address over TLS; its document names the same over http.
+const DefaultURL = "https://apis.juhe.cn/mobileVerify/query"
+
+// Options configures a [Client]. A zero field takes the default named beside it.
+type Options struct {
+	URL            string         // default DefaultURL
+	Key            string         `json:"-"` // the account's key, required; see [ReadKey]
+	Method         string         // "post" or "get"; default "post", which keeps the key out of the URL
+	Country        string         // calling code of a number that names none; default "86"
+	LandlineFormat string         // "0571…", "571…" or "0571-…": how a landline is asked for; default "0571…"
+	Dial           time.Duration  // longest a connection may take to open; default 300ms
+	HTTP           *http.Client   // its transport is used, its redirects are not; nil: one of our own, without proxy
+	Logger         zerolog.Logger // zero: discard
+}
+
+// Format prints the options without the key, whatever the verb.
+func (o Options) Format(s fmt.State, _ rune) {
+	fmt.Fprintf(s, "juhe.Options{%s %s}", cmp.Or(o.Method, "post"), cmp.Or(o.URL, DefaultURL))
+}
+
+// Client asks Juhe. It is a [screening.Directory] and safe for concurrent use.
+type Client struct {
+	url      *url.URL
+	key      string
+	get      bool
+	country  string
+	landline landlineFormat
+	http     *http.Client
+	log      zerolog.Logger
+}
+
+// New returns a Client, or says which option is wrong. It opens no connection;
+// see [Client.Warm].
+func New(o Options) (*Client, error) {
+	target, err := parseURL(cmp.Or(o.URL, DefaultURL))
+	if err != nil {
+		return nil, err
+	}
+	if err := checkKey(o.Key); err != nil {
+		return nil, err
+	}
+	method := strings.ToLower(cmp.Or(o.Method, "post"))
+	if method != "post" && method != "get" {
+		return nil, fmt.Errorf("juhe: method %q is neither post nor get", o.Method)
+	}
+	country := cmp.Or(o.Country, "86")
+	if !digits(country) {
+		return nil, fmt.Errorf("juhe: country %q is not a calling code such as 86", o.Country)
+	}
+	landline := landlineFormat(cmp.Or(o.LandlineFormat, string(areaWithZero)))
+	if !landline.valid() {
+		return nil, fmt.Errorf("juhe: landline format %q is none of 0571…, 571…, 0571-…", o.LandlineFormat)
+	}
+	if o.Dial < 0 {
+		return nil, errors.New("juhe: dial limit is negative")
+	}
+	return &Client{
+		url: target, key: o.Key, get: method == "get", country: country, landline: landline,
+		http: newHTTP(o), log: o.Logger,
+	}, nil
+}
+
+// parseURL accepts an http or https address without credentials in it.
+func parseURL(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return nil, errors.New("juhe: url cannot be read") // the text of err repeats the url
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return nil, errors.New("juhe: url needs http or https and a host")
+	case u.User != nil || u.Query().Has("key"):
+		return nil, errors.New("juhe: url holds a secret: give the key by itself")
+	}
+	return u, nil
+}
+
+// Format prints the client without the key, whatever the verb.
+func (c *Client) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "juhe.Client{%s}", c.url.Host) }
+
+// Lookup asks for n and returns what Juhe says, with Directory "juhe". A number
+// that Juhe knows nothing of, and error 251103 (query failed), are the answer
+// "nothing known"; the latter keeps for ten minutes only. The error is an
+// [*Error], or wraps [context.Canceled] when the caller gave up. It returns when
+// ctx ends, asks once, and follows no redirect. Source: mobileVerify/query,
+// document of 2025-02-23.
+func (c *Client) Lookup(ctx context.Context, n screening.Number) (screening.Reputation, error) {
+	req, err := c.request(ctx, n)
+	if err != nil {
+		return screening.Reputation{}, err
+	}
+	started := time.Now()
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return screening.Reputation{}, transportError(ctx, "asking", err)
+	}
+	defer resp.Body.Close()
+	body, err := readBody(resp.Body)
+	if err != nil {
+		return screening.Reputation{}, transportError(ctx, "reading answer", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return screening.Reputation{}, statusError(resp.StatusCode, body)
+	}
+	r, err := decode(body)
+	if err == nil {
+		c.log.Debug().Dur("took", time.Since(started)).Msg("juhe answered")
+	}
+	return r, err
+}
+
+// Warm opens a connection, so that the first call does not pay for a TLS
+// handshake. It sends no number and no key, and costs no query. The error says
+// why the service cannot be reached; it is no reason not to start.
+func (c *Client) Warm(ctx context.Context) error {
+	root := url.URL{Scheme: c.url.Scheme, Host: c.url.Host, Path: "/"}
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, root.String(), nil)
+	if err != nil {
+		return errors.New("juhe: warming: url cannot be used")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return transportError(ctx, "warming", err)
+	}
+	return resp.Body.Close()
+}

@@ -1,0 +1,108 @@
+package juhe
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Limits of a reply and of what stands around it.
+const (
+	maxBody    = 64 << 10 // bytes of a reply, after decompression
+	maxHeaders = 64 << 10 // bytes of its headers
+)
+
+// newHTTP returns a client that goes nowhere but where it is told: no redirect, no
+// cookie and, with a transport of our own, no proxy from the environment.
+func newHTTP(o Options) *http.Client {
+	h := &http.Client{CheckRedirect: refuseRedirect}
+	if o.HTTP != nil {
+		h.Transport, h.Timeout = o.HTTP.Transport, o.HTTP.Timeout
+	}
+	if h.Transport == nil {
+		h.Transport = newTransport(cmp.Or(o.Dial, 300*time.Millisecond))
+	}
+	return h
+}
+
+// refuseRedirect hands the 3xx to the caller, who takes it for an error.
+func refuseRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// newTransport keeps connections open and notices dead ones: without the pings
+// an HTTP/2 connection that a firewall forgot would swallow every question for
+// minutes.
+func newTransport(dial time.Duration) *http.Transport {
+	return &http.Transport{
+		DialContext:            (&net.Dialer{Timeout: dial, KeepAlive: 15 * time.Second}).DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    5 * time.Second,
+		ForceAttemptHTTP2:      true,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 5 * time.Second},
+		MaxIdleConnsPerHost:    16,
+		MaxConnsPerHost:        64,
+		IdleConnTimeout:        5 * time.Minute,
+		MaxResponseHeaderBytes: maxHeaders,
+	}
+}
+
+var errTooLong = errors.New("longer than 64 KiB")
+
+// readBody reads a whole reply or refuses it: half a reply is none.
+func readBody(r io.Reader) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, maxBody+1))
+	if err == nil && len(body) > maxBody {
+		return nil, errTooLong
+	}
+	return body, err
+}
+
+// transportError turns what net/http reports into an Error. The text of err is
+// not kept: a *url.Error holds the URL, and a server may send the key back in
+// what net/http then quotes.
+func transportError(ctx context.Context, doing string, err error) error {
+	switch ctx.Err() {
+	case context.Canceled:
+		return &canceled{doing}
+	case context.DeadlineExceeded:
+		err = context.DeadlineExceeded
+	}
+	e := &Error{Class: ClassUpstream, Detail: doing, Cause: harmless(err)}
+	if e.Cause == nil {
+		e.Detail = doing + ": no usable HTTP answer"
+	}
+	return e
+}
+
+// harmless returns the first error inside err whose text holds addresses, names
+// and fixed words only; nil when there is none.
+func harmless(err error) error {
+	var (
+		dns   *net.DNSError
+		op    *net.OpError
+		cert  *tls.CertificateVerificationError
+		hello tls.RecordHeaderError
+	)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return context.DeadlineExceeded
+	case errors.As(err, &dns):
+		return dns
+	case errors.As(err, &cert):
+		return cert
+	case errors.As(err, &op):
+		return op
+	case errors.As(err, &hello):
+		return hello
+	}
+	for _, fixed := range []error{io.ErrUnexpectedEOF, io.EOF, errTooLong} {
+		if errors.Is(err, fixed) {
+			return fixed
+		}
+	}
+	return nil
+}
