@@ -133,6 +133,7 @@ var faults = []struct {
 		io.WriteString(c, okHead)
 		gone(c, []byte("X-Pad: "+strings.Repeat("a", 1000)+"\r\n"))
 	}, ClassUpstream, "upstream"},
+	{"100 KiB of headers", answer(200, "X-Pad: "+strings.Repeat("a", 100<<10)+"\r\n", okBody), ClassUpstream, "upstream"},
 	{"echoes the question", func(c net.Conn, q []byte) { c.Write(q) }, ClassUpstream, "upstream"},
 	{"echoes it in the status", func(c net.Conn, q []byte) { fmt.Fprintf(c, "HTTP/1.1 %q\r\n\r\n", q) }, ClassUpstream, "upstream"},
 	{"echoes it in a header", func(c net.Conn, q []byte) { fmt.Fprintf(c, "HTTP/1.1 200 OK\r\n%q\r\n\r\n", q) }, ClassUpstream, "upstream"},
@@ -221,6 +222,9 @@ func TestPipedAnswerIsRead(t *testing.T) {
 	r, err := c.Lookup(t.Context(), caller)
 	if err != nil || r.Marks != 3475 || !strings.Contains(log.String(), `"message":"juhe answered"`) {
 		t.Errorf("Lookup = %+v, %v; log %s", r, err, log)
+	}
+	if strings.Contains(log.String(), caller.Digits) {
+		t.Errorf("the number is in the log: %s", log)
 	}
 	noKey(t, err, c, log)
 	c, _ = piped(t, "post", answer(200, "", okBody+strings.Repeat(" ", maxBody-len(okBody))))

@@ -126,7 +126,7 @@ func (c *Client) Lookup(ctx context.Context, n screening.Number) (screening.Repu
 	}
 	r, err := decode(body)
 	if err == nil {
-		c.log.Debug().Dur("took", time.Since(started)).Msg("juhe answered")
+		c.log.Debug().Object("from", n).Dur("took", time.Since(started)).Msg("juhe answered")
 	}
 	return r, err
 }

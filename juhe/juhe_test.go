@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"callscreen/juhe"
 	"callscreen/juhe/juhesim"
@@ -77,6 +78,7 @@ func TestLookup(t *testing.T) {
 func TestQuestion(t *testing.T) {
 	landline := screening.Number{Country: "86", Digits: "057156264805", Class: screening.ClassLandline}
 	beijing := screening.Number{Country: "86", Digits: "01088886666", Class: screening.ClassLandline}
+	shanghai := screening.Number{Country: "86", Digits: "02166668888", Class: screening.ClassLandline}
 	tests := []struct {
 		format          string
 		number          screening.Number
@@ -88,6 +90,7 @@ func TestQuestion(t *testing.T) {
 		{"0571-…", landline, "0571-56264805", "86"},
 		{"0571-…", beijing, "010-88886666", "86"},
 		{"571…", beijing, "1088886666", "86"},
+		{"0571-…", shanghai, "021-66668888", "86"},
 		{"571…", mobile, "13041439112", "86"},
 		{"", screening.Number{Country: "852", Digits: "+85221234567", Class: screening.ClassInternational}, "21234567", "852"},
 		{"", screening.Number{Digits: "95588", Class: screening.Class95}, "95588", "86"},
@@ -154,6 +157,26 @@ func TestNewRefuses(t *testing.T) {
 	}
 	if _, err := juhe.New(juhe.Options{Key: "k"}); err != nil {
 		t.Errorf("New with a key only: %v", err)
+	}
+}
+
+// TestQueryFailedKeepsForTenMinutes has a cache in front, as the program does.
+func TestQueryFailedKeepsForTenMinutes(t *testing.T) {
+	sim := juhesim.New()
+	sim.Set(mobile.Digits, juhesim.Reply{Code: 251103})
+	cache, err := screening.NewCache(screening.CacheOptions{Directory: client(t, server(t, sim).URL, nil), Jitter: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cache.Close()
+	got, err := cache.Lookup(t.Context(), mobile)
+	if err != nil || got.Known() || got.Source != screening.SourceQuery {
+		t.Errorf("Lookup = %+v, %v; want nothing known", got, err)
+	}
+	for after, want := range map[time.Duration]bool{9 * time.Minute: true, 10 * time.Minute: false} {
+		if _, ok := cache.Find(mobile, time.Now().Add(after)); ok != want {
+			t.Errorf("found after %v: %v, want %v", after, ok, want)
+		}
 	}
 }
 

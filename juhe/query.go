@@ -49,11 +49,10 @@ func areaLength(number string) int {
 
 // mobile writes n as the parameter of that name wants it: without calling code.
 func (c *Client) mobile(n screening.Number) string {
-	number := strings.TrimPrefix(n.Digits, "+"+n.Country)
 	if n.Class == screening.ClassLandline {
-		return c.landline.write(number)
+		return c.landline.write(n.National())
 	}
-	return number
+	return n.National()
 }
 
 // request builds the one question for n. Its key is in the body of a POST or in
