@@ -109,7 +109,7 @@ func callingCode(d string) string {
 // foreign reads the digits of an international number outside China.
 func foreign(d string) Number {
 	cc := callingCode(d)
-	if cc == "" || cc == china || len(d) < minE164 || len(d) > maxE164 {
+	if cc == "" || len(d) < minE164 || len(d) > maxE164 {
 		return Number{}
 	}
 	if cc == "1" && !isNorthAmerican(d[1:]) {

@@ -202,8 +202,6 @@ const rareLatin = '\u2000'
 // to right and join nothing to their neighbours.
 func inLabel(r rune) bool {
 	switch {
-	case halfWidth(r) != r:
-		return false
 	case r < utf8.RuneSelf:
 		return '0' <= r && r <= '9' || 'a' <= r|0x20 && r|0x20 <= 'z' || r == '-'
 	case r == '×', r == '·', r == '〇':

@@ -38,6 +38,7 @@ func TestTemplateExecute(t *testing.T) {
 		{"24 columns", "{label}", Reputation{Label: "一二三四五六七八九十一二三"}, "一二三四五六七八九十一二"},
 		{"24 columns of ASCII", "{label}", Reputation{Label: "abcdefghijklmnopqrstuvwxyz"}, "abcdefghijklmnopqrstuvwx"},
 		{"40 bytes before 24 columns", "{label}", Reputation{Label: strings.Repeat("𠮷", 11)}, strings.Repeat("𠮷", 10)},
+		{"40 bytes of two-byte letters", "{label}", Reputation{Label: strings.Repeat("é", 24)}, strings.Repeat("é", 20)},
 		{"no half of a wide character", "a{label}", Reputation{Label: strings.Repeat("推", 12)}, "a" + strings.Repeat("推", 11)},
 		{"no dangling end after the cut", "{label} {name}", Reputation{Label: "一二三四五六七八九十一二", Name: "张"}, "一二三四五六七八九十一二"},
 		{"no part of a number", "{label}×{marks}", Reputation{Label: "一二三四五六七八九十", Marks: 123456}, "一二三四五六七八九十"},

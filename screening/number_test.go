@@ -82,6 +82,7 @@ func TestNormalizeSpellings(t *testing.T) {
 		{"tel:21234567;Phone-Context=+852", "+85221234567"},
 		{"tel:21234567;phone-context=+852x", "21234567"},
 		{"tel:1;phone-context=+86110", ""},
+		{"tel:88886666;phone-context=010", "88886666"},
 		{"tel:88886666-8001;phone-context=+8610", "01088886666"},
 		{"tel:+8613041439112;phone-context=+852", "13041439112"},
 		{"sip:13041439112;phone-context=+86@example.com", "13041439112"},
@@ -117,6 +118,12 @@ func TestNormalizeSpellings(t *testing.T) {
 		{"8610690000000", "10690000000"},
 		{"+8688886666", "88886666"},
 		{"+861001", ""},
+		{"+8610690000000000", ""},
+		{"+372 5123 4567", "+37251234567"},
+		{"057118888666", ""},
+		{"057198888666", ""},
+		{"18888666", ""},
+		{"02688886666", ""},
 		{"0211234567", ""},
 		{"01012345", "12345"},
 		{"010110", "110"},
@@ -144,6 +151,24 @@ func TestNormalizeWithheld(t *testing.T) {
 	for _, raw := range []string{"", " ", "-", "PRIVATE", "sip:Anonymous:x@h", "sip:@h", "tel:", "匿名", "%E6%9C%AA%E7%9F%A5", "<>", "(unknown)"} {
 		if got, err := Normalize(raw, "86"); got != (Number{Class: ClassAnonymous}) || !errors.Is(err, ErrWithheld) {
 			t.Errorf("Normalize(%q) = %+v, %v; want anonymous, %v", raw, got, err, ErrWithheld)
+		}
+	}
+}
+
+func TestNormalizeTellsDialledSignsFromText(t *testing.T) {
+	tests := []struct {
+		raw  string
+		want Class
+	}{
+		{"*67", ClassInvalid},
+		{"13041439112+", ClassInvalid},
+		{"*67x", ClassAlphanumeric},
+		{"13041439112_", ClassAlphanumeric},
+		{"sip.example.com", ClassAlphanumeric},
+	}
+	for _, tt := range tests {
+		if got, err := Normalize(tt.raw, "86"); got != (Number{Class: tt.want}) || !errors.Is(err, ErrNotANumber) {
+			t.Errorf("Normalize(%q) = %+v, %v; want class %q, %v", tt.raw, got, err, tt.want, ErrNotANumber)
 		}
 	}
 }
@@ -189,6 +214,7 @@ func TestHabits(t *testing.T) {
 		{"but one with +86", Habits{Country: "852"}, "+8613041439112", Number{"86", "13041439112", ClassMobile}},
 		{"and one with 0086", Habits{Country: "852"}, "008613041439112", Number{"86", "13041439112", ClassMobile}},
 		{"an area code is Chinese only", Habits{Country: "852", AreaCode: "0571"}, "88886666", Number{"852", "+85288886666", ClassInternational}},
+		{"even with +86", Habits{Country: "852", AreaCode: "0571"}, "+8688886666", Number{"86", "88886666", ClassLocal}},
 		{"a German trunk 0", Habits{Country: "49"}, "030 1234567", Number{"49", "+49301234567", ClassInternational}},
 		{"an Italian 0 stays", Habits{Country: "39"}, "06 12345678", Number{"39", "+390612345678", ClassInternational}},
 		{"ten digits in America", Habits{Country: "1"}, "(415) 555-0123", Number{"1", "+14155550123", ClassInternational}},
