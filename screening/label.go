@@ -243,11 +243,8 @@ func tidy(s string) string {
 
 func isFiller(r rune) bool { return r == ' ' || r == '×' || r == '·' || r == '-' }
 
-// separator returns what becomes of a run of spaces and separators.
+// separator returns what becomes of a run of spaces and separators, at least one.
 func separator(run string) string {
-	if run == "" {
-		return ""
-	}
 	marks := strings.ReplaceAll(run, " ", "")
 	_, size := utf8.DecodeLastRuneInString(marks)
 	last := marks[len(marks)-size:]
