@@ -69,7 +69,7 @@ func (d *Document) fields(n *yaml.Node, v reflect.Value, f field) {
 			d.ReportNode(key, "unknown key "+quote(key.Value), suggest(key.Value, known))
 			continue
 		}
-		d.decode(value, v.Field(sub.at), sub)
+		d.decode(value, v.FieldByIndex(sub.at), sub)
 	}
 }
 
@@ -188,23 +188,23 @@ func describe(n *yaml.Node) string {
 // field is a key of a struct and how its value is read.
 type field struct {
 	name    string // as messages name it
-	at      int    // index in the struct
+	at      []int  // index in the struct
 	one     bool   // a single value stands for a list of one
 	example string
 }
 
+// fieldsOf returns the keys of a struct, those of embedded structs among them.
 func fieldsOf(t reflect.Type) []field {
 	var all []field
-	for i := range t.NumField() {
-		s := t.Field(i)
+	for _, s := range reflect.VisibleFields(t) {
 		name, options, _ := strings.Cut(s.Tag.Get("yaml"), ",")
-		if name == "-" || !s.IsExported() {
+		if name == "-" || !s.IsExported() || s.Anonymous {
 			continue
 		}
 		if name == "" {
 			name = strings.ToLower(s.Name)
 		}
-		all = append(all, field{name: name, at: i, one: options == "one", example: s.Tag.Get("example")})
+		all = append(all, field{name: name, at: s.Index, one: options == "one", example: s.Tag.Get("example")})
 	}
 	return all
 }

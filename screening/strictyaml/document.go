@@ -26,7 +26,8 @@ type Document struct {
 // leaves what target holds. file is the name that errors carry.
 //
 // Keys are the yaml tags of the fields, `yaml:"name"`, or else the field names
-// in lower case; `yaml:"-"` leaves a field out. Fields may be strings (which
+// in lower case; `yaml:"-"` leaves a field out; the fields of an embedded struct
+// count as the struct's own. Fields may be strings (which
 // take the text as written: 010 stays "010"), bool, integers, floats,
 // [time.Duration] ("800ms", "90d"), structs, slices, maps with string keys,
 // pointers to these, [encoding.TextUnmarshaler], and [yaml.Node] for decoding by

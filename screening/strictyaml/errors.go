@@ -84,10 +84,16 @@ func quote(text string) string {
 	return strconv.Quote(text)
 }
 
-// plain escapes the characters of text that do not print.
+// plain escapes the characters of text that do not print, and cuts it where it
+// is longer than anyone reads.
 func plain(text string) string {
+	const most = 400
 	var b strings.Builder
+	n := 0
 	for _, r := range text {
+		if n++; n > most {
+			return b.String() + "…"
+		}
 		if strconv.IsPrint(r) {
 			b.WriteRune(r)
 		} else {

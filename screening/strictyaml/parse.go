@@ -113,7 +113,7 @@ func documents(data []byte, limit int) (docs []*yaml.Node, err error) {
 }
 
 // admit reports whether the tree under n is shallow enough to be decoded, and
-// marks the nodes that use what this package refuses.
+// adds what in it this package refuses.
 func (d *Document) admit(n *yaml.Node, depth int) bool {
 	if depth > maxDepth {
 		d.stop(Error{Line: n.Line, Column: n.Column, Text: tooDeep, Hint: "nest less"})
@@ -128,6 +128,7 @@ func (d *Document) admit(n *yaml.Node, depth int) bool {
 	case n.Style&yaml.TaggedStyle != 0:
 		d.ReportNode(n, "tag "+n.Tag, "remove it: the key decides how its value is read")
 	}
+	delete(d.failed, n) // there may be more to say about the value itself
 	for _, c := range n.Content {
 		if !d.admit(c, depth+1) {
 			return false

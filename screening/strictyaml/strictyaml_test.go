@@ -28,6 +28,11 @@ type office struct {
 	Boss     *desk     `yaml:"boss"`
 	Later    yaml.Node `yaml:"later"`
 	Internal string    `yaml:"-"`
+	contact
+}
+
+type contact struct {
+	Email string `yaml:"email"`
 }
 
 type desk struct {
@@ -72,6 +77,7 @@ func TestDecode(t *testing.T) {
 		{"keep: 90d", office{Name: "old", Phones: 7, Keep: 90 * 24 * time.Hour}},
 		{"keep: 1d12h", office{Name: "old", Phones: 7, Keep: 36 * time.Hour}},
 		{`keep: "800ms"`, office{Name: "old", Phones: 7, Keep: 800 * time.Millisecond}},
+		{"email: a@b", office{Name: "old", Phones: 7, contact: contact{Email: "a@b"}}},
 		{"keep: 0", office{Name: "old", Phones: 7}},
 		{"network: 192.0.2.0/24", office{Name: "old", Phones: 7, Network: netip.MustParsePrefix("192.0.2.0/24")}},
 		{"numbers: 95588", office{Name: "old", Phones: 7, Numbers: []string{"95588"}}},
@@ -86,14 +92,14 @@ func TestDecode(t *testing.T) {
 	for _, tt := range tests {
 		got := office{Name: "old", Phones: 7}
 		err := Decode("f", []byte(tt.text), &got).Err()
-		if err != nil || !cmp.Equal(got, tt.want, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })) {
+		if err != nil || !cmp.Equal(got, tt.want, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmp.AllowUnexported(office{})) {
 			t.Errorf("Decode(%q) = %+v, %v; want %+v", tt.text, got, err, tt.want)
 		}
 	}
 }
 
 func TestErrors(t *testing.T) {
-	const keys = "the keys here are name, mode, open, phones, port, share, keep, network, numbers, desks, rooms, lunch, boss, later"
+	const keys = "the keys here are name, mode, open, phones, port, share, keep, network, numbers, desks, rooms, lunch, boss, later, email"
 	const times = "write a number and its unit, as in 800ms, 30s, 10m, 24h or 90d"
 	const whole = "write digits only, without zeros in front"
 	tests := []struct{ text, want string }{
@@ -182,6 +188,7 @@ func TestSyntaxErrors(t *testing.T) {
 		{"# c\n\na: [1, 2\nb: 2\n", "f:3: a [ is not closed: put commas between the values and ] at the end"},
 		{"a: {b: 1\nc: 2\n", "f:2: a { is not closed: put commas between the values and } at the end"},
 		{"# c\n\na: @x\n", "f:3: a value begins with a sign that YAML keeps for itself: quote the value, and indent with spaces, not tabs"},
+		{"# c\n\na: >=50\n", `f:3: a value begins with > or |, which YAML takes for a block of text: quote the value, as in ">=50"`},
 		{"# c\na: ]\nb: 1\n", "f:2: a sign of YAML where a value should stand: write the value, in quotes if it begins with a sign"},
 		{"# c\na: \"\\q\"\n", `f:2: a \ in double quotes begins no known escape: write \\ or use single quotes`},
 		{"# c\na: *\n", "f:2: & and * begin names of YAML's own: quote the value"},

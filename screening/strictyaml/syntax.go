@@ -40,6 +40,8 @@ var problems = []problem{
 	{"did not find expected key", "this line fits no block above it", "indent it like its neighbours, and quote a value as a whole", searched},
 	{"did not find expected node content", "a sign of YAML where a value should stand", "write the value, in quotes if it begins with a sign", searched},
 	{"found unknown escape character", "a \\ in double quotes begins no known escape", "write \\\\ or use single quotes", searched},
+	{"did not find expected comment or line break", "a value begins with > or |, which YAML takes for a block of text",
+		`quote the value, as in ">=50"`, atLine},
 	{"exceeded max depth", tooDeep, "nest less", atLine},
 	{"did not find expected alphabetic or numeric", "& and * begin names of YAML's own", "quote the value", searched},
 }
