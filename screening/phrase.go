@@ -1,0 +1,76 @@
+package screening
+
+// phrases are the reason phrases of the statuses that refuse a call, from IANA's
+// registry of SIP response codes.
+var phrases = map[int]string{
+	400: "Bad Request",
+	402: "Payment Required",
+	403: "Forbidden",
+	404: "Not Found",
+	405: "Method Not Allowed",
+	406: "Not Acceptable",
+	410: "Gone",
+	412: "Conditional Request Failed",
+	413: "Request Entity Too Large",
+	414: "Request-URI Too Long",
+	415: "Unsupported Media Type",
+	416: "Unsupported URI Scheme",
+	417: "Unknown Resource-Priority",
+	420: "Bad Extension",
+	421: "Extension Required",
+	422: "Session Interval Too Small",
+	423: "Interval Too Brief",
+	424: "Bad Location Information",
+	425: "Bad Alert Message",
+	428: "Use Identity Header",
+	429: "Provide Referrer Identity",
+	430: "Flow Failed",
+	433: "Anonymity Disallowed",
+	436: "Bad Identity Info",
+	437: "Unsupported Credential",
+	438: "Invalid Identity Header",
+	439: "First Hop Lacks Outbound Support",
+	440: "Max-Breadth Exceeded",
+	469: "Bad Info Package",
+	470: "Consent Needed",
+	480: "Temporarily Unavailable",
+	482: "Loop Detected",
+	483: "Too Many Hops",
+	484: "Address Incomplete",
+	485: "Ambiguous",
+	486: "Busy Here",
+	488: "Not Acceptable Here",
+	489: "Bad Event",
+	493: "Undecipherable",
+	494: "Security Agreement Required",
+	500: "Server Internal Error",
+	501: "Not Implemented",
+	502: "Bad Gateway",
+	503: "Service Unavailable",
+	504: "Server Time-out",
+	505: "Version Not Supported",
+	513: "Message Too Large",
+	555: "Push Notification Service Not Supported",
+	580: "Precondition Failure",
+	600: "Busy Everywhere",
+	603: "Decline",
+	604: "Does Not Exist Anywhere",
+	606: "Not Acceptable",
+	607: "Unwanted",
+	608: "Rejected",
+}
+
+// phrase returns the reason phrase of a status from 400 to 699; one that nobody
+// registered gets the name of its class (RFC 3261, section 7.2).
+func phrase(status int) string {
+	if p := phrases[status]; p != "" {
+		return p
+	}
+	switch status / 100 {
+	case 5:
+		return "Server Error"
+	case 6:
+		return "Global Failure"
+	}
+	return "Client Error"
+}
