@@ -1,0 +1,185 @@
+package screening
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Options configures an [Engine]. A zero field takes the default named beside it.
+type Options struct {
+	Policy *Policy          // required
+	Cache  *Cache           // nil: decide without looking numbers up
+	Trunks map[string]Trunk // by name; a trunk that is not here has the zero Trunk
+	Budget time.Duration    // longest a decision may take, from Call.At; default 800ms
+	Logger zerolog.Logger   // zero: discard
+}
+
+// Trunk is what an [Engine] knows of a trunk.
+type Trunk struct {
+	Habits
+	Budget time.Duration // default: that of the Engine
+}
+
+// Engine decides what becomes of calls. It is safe for concurrent use and has no
+// goroutines of its own.
+type Engine struct {
+	policy atomic.Pointer[Policy]
+	cache  *Cache
+	trunks map[string]Trunk
+	budget time.Duration
+	log    zerolog.Logger
+}
+
+// New returns an Engine ready to screen, or says which option is wrong.
+func New(o Options) (*Engine, error) {
+	if o.Policy == nil {
+		return nil, errors.New("screening: no policy")
+	}
+	if o.Budget < 0 {
+		return nil, errors.New("screening: budget is negative")
+	}
+	e := &Engine{
+		cache: o.Cache, trunks: make(map[string]Trunk, len(o.Trunks)),
+		budget: cmp.Or(o.Budget, 800*time.Millisecond), log: o.Logger,
+	}
+	maps.Copy(e.trunks, o.Trunks)
+	for name, t := range e.trunks {
+		if t.Budget < 0 {
+			return nil, fmt.Errorf("screening: budget of trunk %q is negative", name)
+		}
+		if err := t.Validate(); err != nil {
+			return nil, fmt.Errorf("screening: trunk %q: %w", name, err)
+		}
+	}
+	e.policy.Store(o.Policy)
+	return e, nil
+}
+
+// SetPolicy puts p in the place of the policy; nil changes nothing. A call under way
+// is judged by the one it began with.
+func (e *Engine) SetPolicy(p *Policy) {
+	if p != nil {
+		e.policy.Store(p)
+	}
+}
+
+// ScreenNow decides c if nobody has to be asked for it: a list or the number
+// itself decides, or the cache knows the caller. It returns false, and a Decision
+// without meaning, if [Engine.Screen] is needed. It takes microseconds, starts no
+// goroutine and never panics.
+func (e *Engine) ScreenNow(c Call) (d Decision, ok bool) {
+	s := e.begin(c)
+	defer func() {
+		if p := recover(); p != nil {
+			d, ok = s.failOpen(caught(p, &e.log)), true
+		}
+	}()
+	return s.now()
+}
+
+// Screen decides c, always, and no later than its trunk's budget after c.At, or as
+// soon as ctx ends. Where the directory does not answer by then the policy
+// decides without it, with the reason in Decision.Failed; should screening itself
+// fail the call is let through under RuleFailOpen. It never panics.
+func (e *Engine) Screen(ctx context.Context, c Call) (d Decision) {
+	s := e.begin(c)
+	defer func() {
+		if p := recover(); p != nil {
+			d = s.failOpen(caught(p, &e.log))
+		}
+	}()
+	if d, ok := s.now(); ok {
+		return d
+	}
+	return s.lookUp(ctx)
+}
+
+// screen is one call on its way to a Decision, under one policy throughout.
+type screen struct {
+	policy *Policy
+	cache  *Cache
+	trunk  Trunk
+	facts  Facts
+	until  time.Time
+	d      Decision
+}
+
+// begin takes what cannot go wrong: nothing in it looks at what a caller wrote.
+func (e *Engine) begin(c Call) screen {
+	if c.At.IsZero() {
+		c.At = time.Now()
+	}
+	s := screen{policy: e.policy.Load(), cache: e.cache, trunk: e.trunks[c.Trunk]}
+	s.until = c.At.Add(cmp.Or(s.trunk.Budget, e.budget))
+	s.d = Decision{Call: c, Source: SourceNone}
+	return s
+}
+
+// now decides if the cache is all that has to be asked.
+func (s *screen) now() (Decision, bool) {
+	// A number that cannot be read is one too: its class says so.
+	s.d.Number, _ = s.trunk.Normalize(s.d.Call.From)
+	s.d.Called, _ = s.trunk.Normalize(s.d.Call.To)
+	s.facts = Facts{Call: s.d.Call, Number: s.d.Number, Called: s.d.Called}
+	if !s.needsLookup() {
+		return s.decide(), true
+	}
+	a, ok := s.cache.Find(s.d.Number, time.Now())
+	if !ok {
+		return Decision{}, false
+	}
+	s.learn(a)
+	return s.decide(), true
+}
+
+// needsLookup keeps from directories whom the policy does not ask about, and
+// callers who asked to stay unknown.
+func (s *screen) needsLookup() bool {
+	return s.cache != nil && !s.d.Call.Withheld && s.policy.NeedsLookup(s.facts)
+}
+
+// lookUp asks for the caller while there is time, and decides with what came.
+func (s *screen) lookUp(ctx context.Context) Decision {
+	ctx, cancel := context.WithDeadline(ctx, s.until)
+	defer cancel()
+	a, err := s.cache.Lookup(ctx, s.d.Number)
+	if err != nil {
+		s.facts.Failed, s.d.Failed = err, err
+	} else {
+		s.learn(a)
+	}
+	return s.decide()
+}
+
+func (s *screen) learn(a Answer) {
+	s.facts.Reputation, s.d.Reputation = a.Reputation, a.Reputation
+	s.d.Source, s.d.Age = a.Source, a.Age
+}
+
+func (s *screen) decide() Decision {
+	s.d.Verdict = s.policy.Decide(s.facts)
+	if s.d.Verdict.Rule == RuleNeverReject {
+		s.d.Source = SourceList
+	}
+	return s.finish()
+}
+
+// failOpen lets the call through, whatever went wrong.
+func (s *screen) failOpen(err error) Decision {
+	s.d.Failed = err
+	s.d.Verdict = Verdict{Action: Allow, Rule: RuleFailOpen, Why: "screening failed: " + FailureReason(err)}
+	return s.finish()
+}
+
+func (s *screen) finish() Decision {
+	s.d.Mode, s.d.Policy = s.policy.Mode(), s.policy.Revision()
+	s.d.Took = time.Since(s.d.Call.At)
+	return s.d
+}
