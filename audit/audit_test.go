@@ -2,9 +2,7 @@ package audit
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -311,27 +309,6 @@ func TestCutTakesTheHalfLineOffTheFile(t *testing.T) {
 		t.Errorf("file holds %v, torn %v, dropped %d; want kept, false, 1", got, l.torn, l.Dropped())
 	}
 }
-
-func TestReason(t *testing.T) {
-	for _, tt := range []struct {
-		err  error
-		want string
-	}{
-		{errors.New("dial tcp: key=secret"), "error"},
-		{fmt.Errorf("asking: %w", context.DeadlineExceeded), "timeout"},
-		{fmt.Errorf("asking: %w", context.Canceled), "canceled"},
-		{fmt.Errorf("asking: %w", reasoned("quota")), "quota"},
-	} {
-		if got := reason(tt.err); got != tt.want {
-			t.Errorf("reason(%v) = %q; want %q", tt.err, got, tt.want)
-		}
-	}
-}
-
-type reasoned string
-
-func (r reasoned) Error() string  { return "a text that is not recorded" }
-func (r reasoned) Reason() string { return string(r) }
 
 // written parses the n lines of p, and fails when one of them is no JSON
 // object or a control character stands in it.

@@ -2,9 +2,8 @@ package audit
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -20,7 +19,6 @@ const (
 	version    = 1
 	timeLayout = "2006-01-02T15:04:05.000-07:00"
 	maxText    = 512 // bytes kept of any one text that strangers wrote
-	maxRun     = 6   // digits in a row that a masked text may show; more could be a number
 )
 
 // lines are whole JSON lines, each ended by a newline.
@@ -79,7 +77,7 @@ func (l *Log) line(d screening.Decision) {
 	reputation(e, d)
 	l.verdict(e, d)
 	if d.Failed != nil {
-		e.Str("failed", clip(reason(d.Failed)))
+		e.Str("failed", clip(screening.FailureReason(d.Failed)))
 	}
 	e.Float64("took", float64(d.Took.Microseconds())/1000).Str("policy", d.Policy).Stringer("mode", d.Mode).Send()
 }
@@ -117,12 +115,12 @@ func reputation(e *zerolog.Event, d screening.Decision) {
 // verdict adds what was decided, by which rule and why.
 func (l *Log) verdict(e *zerolog.Event, d screening.Decision) {
 	v := d.Verdict
-	e.Stringer("verdict", v.Action).Str("rule", v.Rule).Str("why", clip(l.veil(v.Why)))
+	e.Stringer("verdict", v.Action).Str("rule", v.Rule).Str("why", clip(l.hide(d.Number, v.Why)))
 	if v.Status != 0 {
 		e.Int("status", v.Status)
 	}
 	text(e, "target", v.Target)
-	text(e, "display", l.veil(v.Label))
+	text(e, "display", l.hide(d.Number, v.Label))
 }
 
 // text adds s, unless there is none.
@@ -144,51 +142,35 @@ func clip(s string) string {
 	return s[:n]
 }
 
-// veil hides what may be a number in a text, when numbers are masked: of more
-// than maxRun digits in a row only the last four stay.
-func (l *Log) veil(s string) string {
-	if !l.mask || len(s) <= maxRun {
+// veil masks what may be a number in a display name: callers' systems put the
+// number there, spelled as they please.
+func (l *Log) veil(name string) string {
+	if !l.mask {
+		return name
+	}
+	return number.ReplaceAllStringFunc(name, func(spelled string) string {
+		return screening.Number{Digits: strings.Map(digit, spelled)}.Masked()
+	})
+}
+
+// number is six digits or more, ASCII or full-width, separated or not.
+var number = regexp.MustCompile(`[0-9０-９](?:[ .-]?[0-9０-９]){5,}`)
+
+// digit maps a full-width digit to its ASCII one, and drops what is no digit.
+func digit(r rune) rune {
+	switch {
+	case r >= '0' && r <= '9':
+		return r
+	case r >= '０' && r <= '９':
+		return r - '０' + '0'
+	}
+	return -1
+}
+
+// hide masks the caller's number in a text of ours.
+func (l *Log) hide(n screening.Number, s string) string {
+	if !l.mask || n.Digits == "" {
 		return s
 	}
-	return maskRuns(s)
-}
-
-func maskRuns(s string) string {
-	var b strings.Builder
-	for len(s) > 0 {
-		n := digits(s)
-		if n > maxRun {
-			b.WriteString(strings.Repeat("*", n-4))
-			b.WriteString(s[n-4 : n])
-		} else {
-			n = max(n, 1)
-			b.WriteString(s[:n])
-		}
-		s = s[n:]
-	}
-	return b.String()
-}
-
-// digits returns how many ASCII digits s begins with.
-func digits(s string) int {
-	n := 0
-	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
-		n++
-	}
-	return n
-}
-
-// reason names the class of a lookup's failure. No error text is recorded: it
-// may hold the key, a URL or a stranger's bytes.
-func reason(err error) string {
-	var r interface{ Reason() string }
-	switch {
-	case errors.As(err, &r):
-		return r.Reason()
-	case errors.Is(err, context.DeadlineExceeded):
-		return "timeout"
-	case errors.Is(err, context.Canceled):
-		return "canceled"
-	}
-	return "error"
+	return strings.ReplaceAll(s, n.Digits, n.Masked())
 }

@@ -113,17 +113,24 @@ func TestNumbersInFull(t *testing.T) {
 	}
 }
 
-func TestMaskedTexts(t *testing.T) {
+func TestNumbersInTexts(t *testing.T) {
+	l := &Log{mask: true}
 	for _, tt := range []struct{ in, want string }{
 		{"", ""},
-		{"Bob 123456", "Bob 123456"},
-		{"Bob 1234567", "Bob ***4567"},
-		{"+8613041439112 call", "+*********9112 call"},
-		{"推销×3475", "推销×3475"},
+		{"Bob 12345", "Bob 12345"},
+		{"Bob 1234567", "Bob ****67"},
+		{"+8613041439112 call", "+861****9112 call"},
+		{"130-4143 9112", "130****9112"},
+		{"１３０４１４３９１１２号", "130****9112号"},
+		{"1\x002\xff3 45", "1\x002\xff3 45"},
 	} {
-		if got := maskRuns(tt.in); got != tt.want {
-			t.Errorf("maskRuns(%q) = %q; want %q", tt.in, got, tt.want)
+		if got := l.veil(tt.in); got != tt.want {
+			t.Errorf("veil(%q) = %q; want %q", tt.in, got, tt.want)
 		}
+	}
+	n := example().Number
+	if got, want := l.hide(n, "13041439112 is listed since 2026-11-24"), "130****9112 is listed since 2026-11-24"; got != want {
+		t.Errorf("hide = %q; want %q", got, want)
 	}
 }
 
@@ -167,6 +174,12 @@ func everywhere(s string) screening.Decision {
 	d.Failed = reasoned(s)
 	return d
 }
+
+// reasoned is an error that names its own reason, as those of directories do.
+type reasoned string
+
+func (r reasoned) Error() string  { return "a text that is not recorded" }
+func (r reasoned) Reason() string { return string(r) }
 
 func encode(t *testing.T, numbers string, ds ...screening.Decision) []byte {
 	t.Helper()
