@@ -1,0 +1,150 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"callscreen/screening/strictyaml"
+)
+
+// config is callscreen.yaml. What its keys mean and what they are by default
+// stands in configs/callscreen.yaml.
+type config struct {
+	Listen []listenConfig `yaml:"listen"`
+	Trunks []trunkConfig  `yaml:"trunks"`
+	PBX    pbxConfig      `yaml:"pbx"`
+	Juhe   juheConfig     `yaml:"juhe"`
+	Cache  cacheConfig    `yaml:"cache"`
+	Policy string         `yaml:"policy"`
+	State  string         `yaml:"state"`
+	Record recordConfig   `yaml:"record"`
+	Timers timersConfig   `yaml:"timers"`
+	Limits limitsConfig   `yaml:"limits"`
+
+	file   string
+	source []byte // for the places of what turns out wrong later
+}
+
+type listenConfig struct {
+	Name      string        `yaml:"name"`
+	Address   listenAddress `yaml:"address"`
+	Advertise string        `yaml:"advertise"`
+}
+
+type trunkConfig struct {
+	Name          string        `yaml:"name"`
+	Networks      []network     `yaml:"networks,one"`
+	Listen        string        `yaml:"listen"`
+	Targets       []target      `yaml:"targets,one"`
+	TrustIdentity bool          `yaml:"trust_identity"`
+	Country       string        `yaml:"country"`
+	AreaCode      string        `yaml:"area_code"`
+	StripPrefixes []string      `yaml:"strip_prefixes,one"`
+	Budget        time.Duration `yaml:"budget"`
+}
+
+type pbxConfig struct {
+	Networks []network `yaml:"networks,one"`
+	Listen   string    `yaml:"listen"`
+	Targets  []target  `yaml:"targets,one"`
+}
+
+type juheConfig struct {
+	URL            string `yaml:"url"`
+	Key            secret `yaml:"key"`
+	KeyFile        string `yaml:"key_file"`
+	Method         string `yaml:"method"`
+	Country        string `yaml:"country"`
+	LandlineFormat string `yaml:"landline_format"`
+}
+
+type cacheConfig struct {
+	Size    int           `yaml:"size"`
+	Known   time.Duration `yaml:"known"`
+	Unknown time.Duration `yaml:"unknown"`
+	Failed  time.Duration `yaml:"failed"` // 0: failures are not remembered
+	Stale   time.Duration `yaml:"stale"`  // 0: old answers do not serve
+	Jitter  float64       `yaml:"jitter"`
+}
+
+type recordConfig struct {
+	File    string `yaml:"file"` // empty: standard output
+	Numbers string `yaml:"numbers"`
+}
+
+type timersConfig struct {
+	T1    time.Duration `yaml:"t1"`
+	C     time.Duration `yaml:"timer_c"`
+	Drain time.Duration `yaml:"drain"`
+}
+
+type limitsConfig struct {
+	Setups       int `yaml:"setups"`
+	MessageBytes int `yaml:"message_bytes"`
+}
+
+// mainListener is the name of a listener that is given none, and where peers
+// are that name none.
+const mainListener = "main"
+
+// SetDefaults makes l what an entry without keys is.
+func (l *listenConfig) SetDefaults() {
+	*l = listenConfig{Name: mainListener, Address: anyAddress}
+}
+
+// SetDefaults makes t what an entry without keys is.
+func (t *trunkConfig) SetDefaults() {
+	*t = trunkConfig{Listen: mainListener, TrustIdentity: true, Country: "86", Budget: 800 * time.Millisecond}
+}
+
+func defaultConfig() *config {
+	c := &config{
+		Listen: make([]listenConfig, 1),
+		PBX:    pbxConfig{Listen: mainListener},
+		Juhe: juheConfig{
+			URL: "https://apis.juhe.cn/mobileVerify/query", Method: "post", Country: "86", LandlineFormat: "0571…",
+		},
+		Cache: cacheConfig{
+			Size: 100_000, Known: 24 * time.Hour, Unknown: 6 * time.Hour, Failed: 30 * time.Second,
+			Stale: 7 * 24 * time.Hour, Jitter: 0.1,
+		},
+		Policy: "policy.yaml",
+		State:  "/var/lib/callscreen",
+		Record: recordConfig{Numbers: "mask"},
+		Timers: timersConfig{T1: 500 * time.Millisecond, C: 10 * time.Minute, Drain: 5 * time.Second},
+		Limits: limitsConfig{Setups: 20_000, MessageBytes: 65535},
+	}
+	c.Listen[0].SetDefaults()
+	return c
+}
+
+// parseConfig reads a configuration; file is its name in errors, and the folder
+// that relative paths in it begin at. The error is [strictyaml.Errors]: all that
+// is wrong, each with its line and column and what to write instead.
+func parseConfig(file string, data []byte) (*config, error) {
+	c := defaultConfig()
+	c.file, c.source = file, data
+	doc := strictyaml.Decode(file, data, c)
+	checker{doc, c}.all()
+	if err := doc.Err(); err != nil {
+		return nil, err
+	}
+	for _, path := range []*string{&c.Policy, &c.State, &c.Record.File, &c.Juhe.KeyFile} {
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(filepath.Dir(file), *path)
+		}
+	}
+	return c, nil
+}
+
+// fault returns the error of a value that has turned out wrong only when it was
+// used; see [strictyaml.Document.Report].
+func (c *config) fault(text, hint string, path ...any) error {
+	doc := strictyaml.Decode(c.file, c.source, new(config))
+	doc.Report(text, hint, path...)
+	return doc.Err()
+}
+
+// Format prints where the configuration came from and nothing that is in it.
+func (c *config) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "config{%s}", c.file) }

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"callscreen/screening/strictyaml"
+)
+
+// pbxName is what the PBX is called where trunks go by their names.
+const pbxName = "pbx"
+
+// peer is what a trunk and the PBX have in common.
+type peer struct {
+	name     string
+	listen   string
+	networks []network
+	targets  []target
+	path     []any // in the configuration
+}
+
+// at returns the path to what is below the peer.
+func (p peer) at(steps ...any) []any { return append(slices.Clip(p.path), steps...) }
+
+// peers returns the PBX and then the trunks.
+func (c *config) peers() []peer {
+	all := []peer{{pbxName, c.PBX.Listen, c.PBX.Networks, c.PBX.Targets, []any{"pbx"}}}
+	for i, t := range c.Trunks {
+		all = append(all, peer{t.Name, t.Listen, t.Networks, t.Targets, []any{"trunks", i}})
+	}
+	return all
+}
+
+func (k checker) peers() {
+	all := k.c.peers()
+	for i, p := range all {
+		k.listen(p)
+		k.networks(p, all[:i])
+		k.targets(p, all)
+	}
+}
+
+func (c *config) listener(name string) (listenConfig, bool) {
+	i := slices.IndexFunc(c.Listen, func(l listenConfig) bool { return l.Name == name })
+	if i < 0 {
+		return listenConfig{}, false
+	}
+	return c.Listen[i], true
+}
+
+func (k checker) listen(p peer) {
+	if _, ok := k.c.listener(p.listen); ok {
+		return
+	}
+	var names []string
+	for _, l := range k.c.Listen {
+		names = append(names, l.Name)
+	}
+	hint := "write listen: and one of " + strings.Join(names, ", ")
+	if near := strictyaml.Nearest(p.listen, names); near != "" {
+		hint = "did you mean " + strconv.Quote(near) + "?"
+	}
+	k.doc.Report(fmt.Sprintf("no listener is named %q", p.listen), hint, p.at("listen")...)
+}
+
+// networks checks that it can be told who sends. The more exact of two networks
+// wins; of two that are the same, none does.
+func (k checker) networks(p peer, above []peer) {
+	if len(p.networks) == 0 {
+		k.doc.Report("networks is missing", "write the addresses that "+p.name+" sends from, as in networks: [203.0.113.0/24]", p.at("networks")...)
+	}
+	for i, n := range p.networks {
+		switch {
+		case !n.Prefix.IsValid():
+		case slices.Contains(p.networks[:i], n):
+			k.doc.Report("network "+n.String()+" stands here twice", "remove it", p.at("networks", i)...)
+		case n.Prefix.Bits() == 0:
+			k.doc.Report("network "+n.String()+" is the whole world", "write the addresses of "+p.name+" alone", p.at("networks", i)...)
+		}
+		for _, other := range above {
+			if n.Prefix.IsValid() && other.listen == p.listen && slices.Contains(other.networks, n) {
+				k.doc.Report(fmt.Sprintf("network %s on listener %q is that of %s", n, p.listen, other.name),
+					"give each its own networks or its own listener", p.at("networks", i)...)
+			}
+		}
+	}
+}
+
+// targets checks where messages of ours go to, and that its answers are taken
+// for the peer's own.
+func (k checker) targets(p peer, all []peer) {
+	if len(p.targets) == 0 {
+		k.doc.Report("targets is missing", `write where calls to `+p.name+` go, as in targets: ["sip:203.0.113.10:5060"]`, p.at("targets")...)
+	}
+	if len(p.targets) > 1 {
+		k.doc.Report("a second target is not used", "keep one", p.at("targets", 1)...)
+	}
+	l, ok := k.c.listener(p.listen)
+	if !ok || len(p.targets) == 0 || !p.targets[0].addr.IsValid() || len(p.networks) == 0 {
+		return
+	}
+	t, path := p.targets[0], p.at("targets", 0)
+	switch owner := ownerOf(t.addr, p, all); {
+	case t.addr == l.Address.AddrPort:
+		k.doc.Report("target "+t.text+" is callscreen itself", "write the address of "+p.name, path...)
+	case !l.Address.reaches(t.addr.Addr()):
+		k.doc.Report(fmt.Sprintf("target %s cannot be reached from %s", t.text, l.Address), "write an address of the same IP version", path...)
+	case owner == "":
+		k.doc.Report("target "+t.text+" is outside the networks of "+p.name+", so that its answers would be dropped",
+			"add "+t.addr.Addr().String()+" to networks", path...)
+	case owner != p.name:
+		k.doc.Report("target "+t.text+" lies in the networks of "+owner, "write "+t.addr.Addr().String()+" into networks here, and there only what is its own", path...)
+	}
+}
+
+// ownerOf names the peer that a message from addr at p's listener is taken to
+// come from: the one whose networks are most exact, p among equals. It is empty
+// for a stranger, and for p when a network of p could not be read.
+func ownerOf(addr netip.AddrPort, p peer, all []peer) string {
+	best, owner := 0, ""
+	for _, q := range append([]peer{p}, all...) {
+		for _, n := range q.networks {
+			if !n.Prefix.IsValid() {
+				return p.name // an error already, and nobody knows what it holds
+			}
+			if exact := n.exact(addr); exact > best && (q.listen == p.listen || q.path[0] == pbxName) {
+				best, owner = exact, q.name
+			}
+		}
+	}
+	return owner
+}

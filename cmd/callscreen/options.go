@@ -1,0 +1,94 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"callscreen/audit"
+	"callscreen/screening"
+	"callscreen/sipagent"
+)
+
+func (c *config) engine(p *screening.Policy, cache *screening.Cache, log zerolog.Logger) screening.Options {
+	o := screening.Options{Policy: p, Cache: cache, Trunks: map[string]screening.Trunk{}, Logger: log}
+	for _, t := range c.Trunks {
+		o.Trunks[t.Name] = screening.Trunk{Habits: t.habits(), Budget: t.Budget}
+	}
+	return o
+}
+
+func (t trunkConfig) habits() screening.Habits {
+	return screening.Habits{Country: t.Country, AreaCode: t.AreaCode, StripPrefixes: t.StripPrefixes}
+}
+
+// cache turns a zero that says no into the negative value that does so there.
+func (c *config) cache(d screening.Directory, log zerolog.Logger) screening.CacheOptions {
+	return screening.CacheOptions{
+		Directory: d, Size: c.Cache.Size, Known: c.Cache.Known, Unknown: c.Cache.Unknown,
+		Failed: orNone(c.Cache.Failed), Stale: orNone(c.Cache.Stale), Jitter: orNone(c.Cache.Jitter), Logger: log,
+	}
+}
+
+func orNone[T time.Duration | float64](v T) T {
+	if v == 0 {
+		return -1
+	}
+	return v
+}
+
+func (c *config) audit(log zerolog.Logger) audit.Options {
+	o := audit.Options{File: c.Record.File, Numbers: c.Record.Numbers, Logger: log}
+	if o.File == "" {
+		o.Writer = os.Stdout
+	}
+	return o
+}
+
+func (c *config) agent(s sipagent.Screener, r sipagent.Recorder, key []byte, log zerolog.Logger) sipagent.Options {
+	o := sipagent.Options{
+		PBX:      sipagent.PBX{Networks: plain(c.PBX.Networks), Listen: c.PBX.Listen, Targets: texts(c.PBX.Targets)},
+		Screener: s, Recorder: r, Key: key,
+		Timers: sipagent.Timers{T1: c.Timers.T1, C: c.Timers.C, Drain: c.Timers.Drain},
+		Limits: sipagent.Limits{Setups: c.Limits.Setups, MessageBytes: c.Limits.MessageBytes},
+		Logger: log,
+	}
+	for _, l := range c.Listen {
+		o.Listeners = append(o.Listeners, sipagent.Listener{Name: l.Name, Address: l.Address.String(), Advertise: l.Advertise})
+	}
+	for _, t := range c.Trunks {
+		o.Trunks = append(o.Trunks, sipagent.Trunk{
+			Name: t.Name, Networks: plain(t.Networks), Listen: t.Listen, Targets: texts(t.Targets), TrustIdentity: t.TrustIdentity,
+		})
+	}
+	return o
+}
+
+func plain(networks []network) []sipagent.Network {
+	all := make([]sipagent.Network, len(networks))
+	for i, n := range networks {
+		all[i] = n.Network
+	}
+	return all
+}
+
+func texts(targets []target) []string {
+	all := make([]string, len(targets))
+	for i, t := range targets {
+		all[i] = t.text
+	}
+	return all
+}
+
+// reason returns what went wrong with a file without the file's name, which
+// could be a secret in the wrong place.
+func reason(err error) string {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	return "does not hold a key"
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"callscreen/audit"
+	"callscreen/juhe"
+	"callscreen/screening"
+	"callscreen/sipagent"
+)
+
+// process is callscreen at work: everything that a configuration asks for.
+type process struct {
+	log    zerolog.Logger
+	c      *config
+	policy *screening.Policy // the one it began with
+	engine *screening.Engine
+	juhe   *juhe.Client     // nil: nothing is looked up
+	cache  *screening.Cache // nil when juhe is
+	record *audit.Log
+	agent  *sipagent.Agent
+}
+
+// build makes a process that is ready to run: policy and key are read, sockets
+// and files open. On an error nothing stays open. What is wrong with the files
+// that c names is [strictyaml.Errors] or wraps errConfig.
+func build(c *config, log zerolog.Logger) (_ *process, err error) {
+	p := &process{log: log, c: c}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.closeTakers())
+		}
+	}()
+	if p.policy, err = readPolicy(c); err != nil {
+		return nil, err
+	}
+	if err := p.openDirectory(); err != nil {
+		return nil, err
+	}
+	if p.engine, err = screening.New(c.engine(p.policy, p.cache, log)); err != nil {
+		return nil, err
+	}
+	key, err := openState(c.State)
+	if err != nil {
+		return nil, err
+	}
+	if p.record, err = audit.Open(c.audit(log)); err != nil {
+		return nil, err
+	}
+	if p.agent, err = sipagent.New(c.agent(p.engine, decisions{p.record, log}, key, log)); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// readPolicy reads and compiles the policy that c names.
+func readPolicy(c *config) (*screening.Policy, error) {
+	text, err := os.ReadFile(c.Policy)
+	if err != nil {
+		return nil, c.fault("policy: "+err.Error(), "write the file, or the name of another one", "policy")
+	}
+	return screening.ParsePolicy(c.Policy, text)
+}
+
+// openDirectory makes the client of Juhe and the cache before it. Without a key
+// there are none.
+func (p *process) openDirectory() error {
+	client, err := openJuhe(p.c, p.log)
+	if errors.Is(err, juhe.ErrNoKey) {
+		p.log.Warn().Msg("no key of juhe: numbers are not looked up")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p.juhe = client
+	p.cache, err = screening.NewCache(p.c.cache(client, p.log))
+	return err
+}
+
+// openJuhe makes the client of Juhe. The error is [juhe.ErrNoKey] when there is
+// no key anywhere.
+func openJuhe(c *config, log zerolog.Logger) (*juhe.Client, error) {
+	key, err := c.juheKey()
+	if err != nil {
+		return nil, err
+	}
+	return juhe.New(juhe.Options{
+		URL: c.Juhe.URL, Key: key, Method: c.Juhe.Method, Country: c.Juhe.Country,
+		LandlineFormat: c.Juhe.LandlineFormat, Logger: log,
+	})
+}
+
+// juheKey returns the key from the configuration, from the file that it names,
+// or else from where [juhe.ReadKey] looks.
+func (c *config) juheKey() (string, error) {
+	if c.Juhe.Key != "" {
+		return string(c.Juhe.Key), nil
+	}
+	key, err := juhe.ReadKey(c.Juhe.KeyFile)
+	if err != nil && c.Juhe.KeyFile != "" {
+		return "", c.fault("key_file: "+reason(err), "write the name of a file that holds the key and nothing else", "juhe", "key_file")
+	}
+	return key, err
+}
+
+// run serves until ctx ends, finishes what is under way and closes everything.
+// It may be called once.
+func (p *process) run(ctx context.Context) error {
+	var warming sync.WaitGroup
+	warm, cool := context.WithCancel(ctx)
+	if p.juhe != nil {
+		warming.Go(func() { p.warm(warm) }) // ends with Juhe's answer or by cool
+	}
+	err := p.agent.Run(ctx)
+	cool()
+	warming.Wait()
+	return errors.Join(err, p.closeTakers())
+}
+
+// warm opens the first connection to Juhe.
+func (p *process) warm(ctx context.Context) {
+	if err := p.juhe.Warm(ctx); err != nil && ctx.Err() == nil {
+		p.log.Warn().Err(err).Msg("juhe not reached yet")
+	}
+}
+
+// closeTakers closes what takes work, after those who make it.
+func (p *process) closeTakers() error {
+	if p.cache != nil {
+		p.cache.Close()
+	}
+	if p.record != nil {
+		return p.record.Close()
+	}
+	return nil
+}
+
+// addr returns the address that a listener is bound to.
+func (p *process) addr(listener string) netip.AddrPort { return p.agent.Addr(listener) }
+
+// reload puts the policy file in force as it is now. On an error the policy in
+// force stays.
+func (p *process) reload() error {
+	policy, err := readPolicy(p.c)
+	if err != nil {
+		return err
+	}
+	p.engine.SetPolicy(policy)
+	p.log.Info().Msg("policy in force: " + describePolicy(policy))
+	return nil
+}
+
+func describePolicy(p *screening.Policy) string {
+	return fmt.Sprintf("%v, revision %s", p.Mode(), p.Revision())
+}
