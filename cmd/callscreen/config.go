@@ -14,7 +14,7 @@ type config struct {
 	Listen []listenConfig `yaml:"listen"`
 	Trunks []trunkConfig  `yaml:"trunks"`
 	PBX    pbxConfig      `yaml:"pbx"`
-	Juhe   juheConfig     `yaml:"juhe"`
+	Juhe   juheConfig     `yaml:"juhe,secret"`
 	Cache  cacheConfig    `yaml:"cache"`
 	Policy string         `yaml:"policy"`
 	State  string         `yaml:"state"`
@@ -119,23 +119,30 @@ func defaultConfig() *config {
 	return c
 }
 
-// parseConfig reads a configuration; file is its name in errors, and the folder
-// that relative paths in it begin at. The error is [strictyaml.Errors]: all that
-// is wrong, each with its line and column and what to write instead.
+// parseConfig reads a configuration; file is its name in errors, and relative
+// paths in it begin at its folder. The error is [strictyaml.Errors]: all that is
+// wrong, each with its line and column and what to write instead.
 func parseConfig(file string, data []byte) (*config, error) {
+	c, err := decodeConfig(file, data)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// decodeConfig is parseConfig for who looks for further errors: what could be
+// read comes with the error.
+func decodeConfig(file string, data []byte) (*config, error) {
 	c := defaultConfig()
 	c.file, c.source = file, data
 	doc := strictyaml.Decode(file, data, c)
 	checker{doc, c}.all()
-	if err := doc.Err(); err != nil {
-		return nil, err
-	}
 	for _, path := range []*string{&c.Policy, &c.State, &c.Record.File, &c.Juhe.KeyFile} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(filepath.Dir(file), *path)
 		}
 	}
-	return c, nil
+	return c, doc.Err()
 }
 
 // fault returns the error of a value that has turned out wrong only when it was

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -129,8 +130,11 @@ func (k checker) between(key string, value, least, most int, path ...any) {
 	}
 }
 
-// short writes a time without the parts that are zero: 10m, not 10m0s.
+// short writes a time as people do: 10m, not 10m0s.
 func short(d time.Duration) string {
+	if day := 24 * time.Hour; d >= day && d%day == 0 {
+		return fmt.Sprintf("%dd", d/day)
+	}
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
@@ -143,8 +147,9 @@ func short(d time.Duration) string {
 
 // juhe reports what [juhe.New] refuses, key by key.
 func (k checker) juhe() {
-	const anyKey = "0"
 	j := k.c.Juhe
+	const anyKey = "0"
+	key := cmp.Or(string(j.Key), anyKey)
 	for _, one := range []struct {
 		key  string
 		o    juhe.Options
@@ -154,15 +159,14 @@ func (k checker) juhe() {
 		{"method", juhe.Options{Key: anyKey, Method: j.Method}, "write post or get"},
 		{"country", juhe.Options{Key: anyKey, Country: j.Country}, `write it as in "86"`},
 		{"landline_format", juhe.Options{Key: anyKey, LandlineFormat: j.LandlineFormat}, `write "0571…" if unsure`},
-		{"key", juhe.Options{Key: string(j.Key)}, "write the key of the account as Juhe shows it"},
+		{"key", juhe.Options{Key: key}, "write the key of the account as Juhe shows it"},
 	} {
 		_, err := juhe.New(one.o)
-		if err == nil || one.key == "key" && !k.doc.Has("juhe", "key") {
-			continue
+		if err != nil {
+			k.doc.Report(strings.TrimPrefix(err.Error(), "juhe: "), one.hint, "juhe", one.key)
 		}
-		k.doc.Report(strings.TrimPrefix(err.Error(), "juhe: "), one.hint, "juhe", one.key)
 	}
-	if k.doc.Has("juhe", "key") && j.KeyFile != "" {
+	if j.Key != "" && j.KeyFile != "" {
 		k.doc.Report("key and key_file are both there", "keep one of the two", "juhe", "key_file")
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -21,6 +22,9 @@ type peer struct {
 	targets  []target
 	path     []any // in the configuration
 }
+
+// who names the peer in messages.
+func (p peer) who() string { return cmp.Or(p.name, "this trunk") }
 
 // at returns the path to what is below the peer.
 func (p peer) at(steps ...any) []any { return append(slices.Clip(p.path), steps...) }
@@ -70,15 +74,15 @@ func (k checker) listen(p peer) {
 // wins; of two that are the same, none does.
 func (k checker) networks(p peer, above []peer) {
 	if len(p.networks) == 0 {
-		k.doc.Report("networks is missing", "write the addresses that "+p.name+" sends from, as in networks: [203.0.113.0/24]", p.at("networks")...)
+		k.doc.Report("networks of "+p.who()+" are missing", "write the addresses it sends from, as in networks: [203.0.113.0/24]", p.at("networks")...)
 	}
 	for i, n := range p.networks {
 		switch {
 		case !n.Prefix.IsValid():
 		case slices.Contains(p.networks[:i], n):
 			k.doc.Report("network "+n.String()+" stands here twice", "remove it", p.at("networks", i)...)
-		case n.Prefix.Bits() == 0:
-			k.doc.Report("network "+n.String()+" is the whole world", "write the addresses of "+p.name+" alone", p.at("networks", i)...)
+		case n.Prefix.Bits() == 0 && p.name == pbxName:
+			k.doc.Report("network "+n.String()+" lets the whole world call out", "write the addresses of the PBX alone", p.at("networks", i)...)
 		}
 		for _, other := range above {
 			if n.Prefix.IsValid() && other.listen == p.listen && slices.Contains(other.networks, n) {
@@ -93,7 +97,7 @@ func (k checker) networks(p peer, above []peer) {
 // for the peer's own.
 func (k checker) targets(p peer, all []peer) {
 	if len(p.targets) == 0 {
-		k.doc.Report("targets is missing", `write where calls to `+p.name+` go, as in targets: ["sip:203.0.113.10:5060"]`, p.at("targets")...)
+		k.doc.Report("targets of "+p.who()+" are missing", `write where calls to it go, as in targets: ["sip:203.0.113.10:5060"]`, p.at("targets")...)
 	}
 	if len(p.targets) > 1 {
 		k.doc.Report("a second target is not used", "keep one", p.at("targets", 1)...)
@@ -105,11 +109,11 @@ func (k checker) targets(p peer, all []peer) {
 	t, path := p.targets[0], p.at("targets", 0)
 	switch owner := ownerOf(t.addr, p, all); {
 	case t.addr == l.Address.AddrPort:
-		k.doc.Report("target "+t.text+" is callscreen itself", "write the address of "+p.name, path...)
+		k.doc.Report("target "+t.text+" is callscreen itself", "write the address of "+p.who(), path...)
 	case !l.Address.reaches(t.addr.Addr()):
 		k.doc.Report(fmt.Sprintf("target %s cannot be reached from %s", t.text, l.Address), "write an address of the same IP version", path...)
 	case owner == "":
-		k.doc.Report("target "+t.text+" is outside the networks of "+p.name+", so that its answers would be dropped",
+		k.doc.Report("target "+t.text+" is outside the networks of "+p.who()+", so that its answers would be dropped",
 			"add "+t.addr.Addr().String()+" to networks", path...)
 	case owner != p.name:
 		k.doc.Report("target "+t.text+" lies in the networks of "+owner, "write "+t.addr.Addr().String()+" into networks here, and there only what is its own", path...)

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"strings"
-	"unicode"
-
 	"github.com/rs/zerolog"
 
 	"callscreen/screening"
@@ -33,29 +30,20 @@ func (r decisions) Record(d screening.Decision) {
 	e.Dur("took", d.Took).Msg(outcome(d))
 }
 
-// outcome says what became of a call, or what would have.
-func outcome(d screening.Decision) string {
-	if d.Verdict.Action == screening.Allow {
-		return "call allowed"
+// What becomes of a call by each action, and what would in observe mode.
+var (
+	enforced = [...]string{
+		screening.Allow: "call allowed", screening.Tag: "call tagged", screening.Divert: "call diverted", screening.Reject: "call refused",
 	}
-	past := map[screening.Action]string{screening.Tag: "tagged", screening.Divert: "diverted", screening.Reject: "refused"}
-	if d.Mode == screening.Observe {
-		return "call would be " + past[d.Verdict.Action]
+	observed = [...]string{
+		screening.Allow: "call allowed", screening.Tag: "call would be tagged", screening.Divert: "call would be diverted",
+		screening.Reject: "call would be refused",
 	}
-	return "call " + past[d.Verdict.Action]
-}
+)
 
-// printable returns a stranger's text with nothing in it that a terminal obeys,
-// and not more of it than anyone reads.
-func printable(s string) string {
-	const most = 128
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
+func outcome(d screening.Decision) string {
+	if d.Mode == screening.Enforce {
+		return enforced[d.Verdict.Action]
 	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, s)
+	return observed[d.Verdict.Action]
 }

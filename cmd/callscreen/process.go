@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/rs/zerolog"
@@ -20,7 +21,7 @@ import (
 type process struct {
 	log    zerolog.Logger
 	c      *config
-	policy *screening.Policy // the one it began with
+	ready  string // what it says when it begins
 	engine *screening.Engine
 	juhe   *juhe.Client     // nil: nothing is looked up
 	cache  *screening.Cache // nil when juhe is
@@ -38,13 +39,14 @@ func build(c *config, log zerolog.Logger) (_ *process, err error) {
 			err = errors.Join(err, p.closeTakers())
 		}
 	}()
-	if p.policy, err = readPolicy(c); err != nil {
+	policy, err := readPolicy(c)
+	if err != nil {
 		return nil, err
 	}
 	if err := p.openDirectory(); err != nil {
 		return nil, err
 	}
-	if p.engine, err = screening.New(c.engine(p.policy, p.cache, log)); err != nil {
+	if p.engine, err = screening.New(c.engine(policy, p.cache, log)); err != nil {
 		return nil, err
 	}
 	key, err := openState(c.State)
@@ -57,6 +59,7 @@ func build(c *config, log zerolog.Logger) (_ *process, err error) {
 	if p.agent, err = sipagent.New(c.agent(p.engine, decisions{p.record, log}, key, log)); err != nil {
 		return nil, err
 	}
+	p.ready = fmt.Sprintf("ready: %s; policy %s", p.describe(), describePolicy(policy))
 	return p, nil
 }
 
@@ -64,9 +67,14 @@ func build(c *config, log zerolog.Logger) (_ *process, err error) {
 func readPolicy(c *config) (*screening.Policy, error) {
 	text, err := os.ReadFile(c.Policy)
 	if err != nil {
-		return nil, c.fault("policy: "+err.Error(), "write the file, or the name of another one", "policy")
+		return nil, c.noPolicy(err)
 	}
 	return screening.ParsePolicy(c.Policy, text)
+}
+
+// noPolicy returns the error of a policy that cannot be read.
+func (c *config) noPolicy(err error) error {
+	return c.fault("policy: "+err.Error(), "write the file, or the name of another one", "policy")
 }
 
 // openDirectory makes the client of Juhe and the cache before it. Without a key
@@ -108,6 +116,9 @@ func (c *config) juheKey() (string, error) {
 	if err != nil && c.Juhe.KeyFile != "" {
 		return "", c.fault("key_file: "+reason(err), "write the name of a file that holds the key and nothing else", "juhe", "key_file")
 	}
+	if err != nil && !errors.Is(err, juhe.ErrNoKey) {
+		return "", exitWith(exitConfiguration, err)
+	}
 	return key, err
 }
 
@@ -119,6 +130,7 @@ func (p *process) run(ctx context.Context) error {
 	if p.juhe != nil {
 		warming.Go(func() { p.warm(warm) }) // ends with Juhe's answer or by cool
 	}
+	p.log.Info().Msg(p.ready)
 	err := p.agent.Run(ctx)
 	cool()
 	warming.Wait()
@@ -156,6 +168,18 @@ func (p *process) reload() error {
 	p.engine.SetPolicy(policy)
 	p.log.Info().Msg("policy in force: " + describePolicy(policy))
 	return nil
+}
+
+// describe names what the process listens at and whom it listens to.
+func (p *process) describe() string {
+	var listeners, trunks []string
+	for _, l := range p.c.Listen {
+		listeners = append(listeners, fmt.Sprintf("%s at udp:%v", l.Name, p.addr(l.Name)))
+	}
+	for _, t := range p.c.Trunks {
+		trunks = append(trunks, t.Name)
+	}
+	return fmt.Sprintf("listeners %s; trunks %s", strings.Join(listeners, ", "), strings.Join(trunks, ", "))
 }
 
 func describePolicy(p *screening.Policy) string {

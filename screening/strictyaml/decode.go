@@ -169,7 +169,11 @@ func (d *Document) wrong(n *yaml.Node, f field, want, hint string) {
 	if f.example != "" {
 		hint = "write it as in " + f.example
 	}
-	d.ReportNode(n, fmt.Sprintf("%s is %s, not %s", f.name, describe(n), want), hint)
+	is := describe(n)
+	if f.secret && n.Kind == yaml.ScalarNode && n.Value != "" {
+		is = "a single value"
+	}
+	d.ReportNode(n, fmt.Sprintf("%s is %s, not %s", f.name, is, want), hint)
 }
 
 // describe says what n is, in words for who wrote it.
@@ -190,6 +194,7 @@ type field struct {
 	name    string // as messages name it
 	at      []int  // index in the struct
 	one     bool   // a single value stands for a list of one
+	secret  bool   // no message quotes a value that is of the wrong kind
 	example string
 }
 
@@ -204,7 +209,7 @@ func fieldsOf(t reflect.Type) []field {
 		if name == "" {
 			name = strings.ToLower(s.Name)
 		}
-		all = append(all, field{name: name, at: s.Index, one: options == "one", example: s.Tag.Get("example")})
+		all = append(all, field{name: name, at: s.Index, one: options == "one", secret: options == "secret", example: s.Tag.Get("example")})
 	}
 	return all
 }

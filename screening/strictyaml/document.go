@@ -31,8 +31,10 @@ type Document struct {
 // take the text as written: 010 stays "010"), bool, integers, floats,
 // [time.Duration] ("800ms", "90d"), structs, slices, maps with string keys,
 // pointers to these, [encoding.TextUnmarshaler], and [yaml.Node] for decoding by
-// hand. `yaml:"name,one"` lets a slice be written as a single value. A tag
-// `example:"…"` is shown to who wrote the wrong thing.
+// hand. `yaml:"name,one"` lets a slice be written as a single value;
+// `yaml:"name,secret"` keeps a value of the wrong kind, which may be a secret that
+// belongs a level deeper, out of the errors. A tag `example:"…"` is shown to who
+// wrote the wrong thing.
 //
 // Aliases, anchors, tags, merge keys, several documents, more than 1 MB and more
 // than 100 levels are refused.

@@ -341,3 +341,16 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestSecretsAreNotQuoted(t *testing.T) {
+	var target struct {
+		Safe desk `yaml:"safe,secret"`
+		Door desk `yaml:"door"`
+	}
+	d := Decode("f", []byte("safe: 4711\ndoor: 4711\n"), &target)
+	want := "f:1:7: safe is a single value, not a block of keys: write key: value lines under it\n" +
+		`f:2:7: door is "4711", not a block of keys: write key: value lines under it`
+	if got := fmt.Sprint(d.Err()); got != want {
+		t.Errorf("errors:\n got %s\nwant %s", got, want)
+	}
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"callscreen/screening/strictyaml"
+)
+
+func newRun() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Screen calls until told to end",
+		Long: "Screens calls. The log goes to standard error; decisions go to the file that the configuration\n" +
+			"names under record, or else to standard output.\n\n" +
+			"SIGHUP reads the policy again and opens the record anew. SIGTERM and SIGINT end the process once\n" +
+			"the calls that are being set up are through; a second one ends it at once.",
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return serve(file) },
+	}
+	configFlag(cmd, &file)
+	return cmd
+}
+
+// serve is the life of a process, from its configuration to the signal that
+// ends it.
+func serve(file string) error {
+	signal.Ignore(syscall.SIGPIPE) // who reads the log or the record may go away; calls go on
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	c, err := loadConfig(file)
+	if err != nil {
+		return err
+	}
+	log, stop := newLog(os.Stderr)
+	defer stop()
+	p, err := build(c, log)
+	if err != nil {
+		return err
+	}
+	ctx, end := context.WithCancel(context.Background())
+	var obeying sync.WaitGroup
+	served := make(chan struct{})
+	obeying.Go(func() { p.obey(signals, end, served) }) // ends with served
+	err = p.run(ctx)
+	close(served)
+	obeying.Wait()
+	return err
+}
+
+// obey does what signals ask for, until served is closed.
+func (p *process) obey(signals <-chan os.Signal, end func(), served <-chan struct{}) {
+	defer end()
+	for {
+		select {
+		case <-served:
+			return
+		case s := <-signals:
+			if s == syscall.SIGHUP {
+				p.refresh()
+				continue
+			}
+			p.log.Info().Msg("ending: waiting for calls that are being set up")
+			signal.Reset(syscall.SIGINT, syscall.SIGTERM) // the next one ends the process
+			end()
+		}
+	}
+}
+
+// refresh reads the policy again and opens the record anew. What fails is
+// logged, and stays as it was.
+func (p *process) refresh() {
+	if err := p.reload(); err != nil {
+		for _, one := range single(err) {
+			p.log.Error().Err(one).Msg("policy not reloaded")
+		}
+	}
+	if err := p.record.Reopen(); err != nil {
+		p.log.Error().Err(err).Msg("record not reopened")
+	}
+}
+
+// single returns the errors that err consists of: one for each place in a file,
+// none for nil.
+func single(err error) []error {
+	var places strictyaml.Errors
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &places):
+		return places.Unwrap()
+	}
+	return []error{err}
+}
