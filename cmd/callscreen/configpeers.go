@@ -56,7 +56,7 @@ func (c *config) listener(name string) (listenConfig, bool) {
 }
 
 func (k checker) listen(p peer) {
-	if _, ok := k.c.listener(p.listen); ok {
+	if _, ok := k.c.listener(p.listen); ok || len(k.c.Listen) == 0 {
 		return
 	}
 	var names []string

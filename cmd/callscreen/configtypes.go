@@ -22,8 +22,10 @@ type listenAddress struct{ netip.AddrPort }
 
 var anyAddress = listenAddress{netip.AddrPortFrom(netip.IPv4Unspecified(), 5060)}
 
-// UnmarshalText reads the form that String returns.
+// UnmarshalText reads the form that String returns. After an error the address
+// is invalid.
 func (a *listenAddress) UnmarshalText(text []byte) error {
+	*a = listenAddress{}
 	transport, rest, _ := strings.Cut(string(text), ":")
 	hint := `write it as in "udp:0.0.0.0:5060" or "udp:[::]:5060"`
 	if transport == "tcp" || transport == "tls" || transport == "ws" || transport == "wss" {
@@ -43,7 +45,7 @@ func (a listenAddress) String() string { return "udp:" + a.AddrPort.String() }
 // reaches reports whether a socket bound to a can send to an address.
 func (a listenAddress) reaches(to netip.Addr) bool {
 	own := a.Addr()
-	return own.Is4() == to.Is4() || own.Is6() && own.IsUnspecified()
+	return !own.IsValid() || own.Is4() == to.Is4() || own.Is6() && own.IsUnspecified()
 }
 
 // collides reports whether two sockets cannot be bound at a time.

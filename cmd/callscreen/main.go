@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"callscreen/screening/strictyaml"
@@ -43,7 +44,10 @@ func exitWith(code int, err error) error {
 	return &codedError{code, err}
 }
 
-func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	zerolog.ErrorFieldName = "err" // as docs/CONVENTIONS.md has it
+	os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // execute runs one command and returns the exit code: results go to stdout,
 // messages to stderr.

@@ -1,0 +1,222 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/rs/zerolog"
+	"gopkg.in/yaml.v3"
+
+	"callscreen/audit"
+	"callscreen/juhe"
+	"callscreen/screening"
+	"callscreen/screening/strictyaml"
+	"callscreen/sipagent"
+)
+
+// A bad file begins with the errors it causes: all of them, word for word.
+func TestBadConfigs(t *testing.T) {
+	for name, text := range configs(t, "../../testdata/config/bad/*.yaml") {
+		t.Run(name, func(t *testing.T) {
+			want := ""
+			for line := range strings.Lines(text) {
+				if e, ok := strings.CutPrefix(line, "# error: "); ok {
+					want += e
+				}
+			}
+			c, err := parseConfig(name, []byte(text))
+			if got := fmt.Sprintln(err); got != want {
+				t.Errorf("parseConfig:\n got %swant %s", got, want)
+			}
+			var all strictyaml.Errors
+			if c != nil || !errors.As(err, &all) {
+				t.Errorf("parseConfig = %v, %T; want nil, strictyaml.Errors", c, err)
+			}
+			if strings.Contains(fmt.Sprint(err), "topsecret") {
+				t.Errorf("the error tells the key: %v", err)
+			}
+		})
+	}
+}
+
+func TestGoodConfigs(t *testing.T) {
+	for name, text := range configs(t, "../../testdata/config/good/*.yaml") {
+		if _, err := parseConfig(name, []byte(text)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func configs(t *testing.T, pattern string) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s: %v, %d files", pattern, err, len(files))
+	}
+	texts := map[string]string{}
+	for _, f := range files {
+		texts[filepath.Base(f)] = readFile(t, f)
+	}
+	return texts
+}
+
+// comparable makes cmp look into a configuration, without where it came from.
+var comparable = cmp.Options{
+	cmp.AllowUnexported(target{}),
+	cmpopts.IgnoreUnexported(config{}),
+	cmp.Comparer(func(a, b network) bool { return a == b }),
+	cmp.Comparer(func(a, b listenAddress) bool { return a == b }),
+	cmp.Comparer(func(a, b target) bool { return a == b }),
+	cmpopts.EquateEmpty(),
+}
+
+const examples = "trunks: [{name: carrier, networks: 203.0.113.0/24, targets: \"sip:203.0.113.10:5060\"}]\n" +
+	"pbx: {networks: 192.168.1.10, targets: \"sip:192.168.1.10:5060\"}\n"
+
+// TestConfigFileShowsDefaults: configs/callscreen.yaml holds every key there is,
+// and what it says is what a file without the key means.
+func TestConfigFileShowsDefaults(t *testing.T) {
+	const file = "../../configs/callscreen.yaml"
+	text := readFile(t, file)
+	written := mustConfig(t, file, text)
+	implied := mustConfig(t, file, examples)
+	if diff := cmp.Diff(implied, written, comparable); diff != "" {
+		t.Errorf("%s says otherwise than the program (-program +file):\n%s", file, diff)
+	}
+	var root yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &root); err != nil {
+		t.Fatal(err)
+	}
+	keys := keysOf(root.Content[0], "")
+	for _, want := range keysOfType(reflect.TypeFor[config](), "") {
+		if !keys[want] {
+			t.Errorf("%s does not show %s", file, want)
+		}
+	}
+}
+
+// keysOf returns the paths of the keys below n; lists count as their entries.
+func keysOf(n *yaml.Node, at string) map[string]bool {
+	keys := map[string]bool{}
+	for i, c := range n.Content {
+		path := at
+		switch {
+		case n.Kind == yaml.MappingNode && i%2 == 0:
+			keys[at+"."+c.Value] = true
+			continue
+		case n.Kind == yaml.MappingNode:
+			path = at + "." + n.Content[i-1].Value
+		}
+		for k := range keysOf(c, path) {
+			keys[k] = true
+		}
+	}
+	return keys
+}
+
+// keysOfType returns the paths of the keys that a struct reads.
+func keysOfType(t reflect.Type, at string) []string {
+	var keys []string
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+		if name == "" {
+			continue
+		}
+		keys = append(keys, at+"."+name)
+		inner := t.Field(i).Type
+		for inner.Kind() == reflect.Slice {
+			inner = inner.Elem()
+		}
+		if inner.Kind() == reflect.Struct {
+			keys = append(keys, keysOfType(inner, at+"."+name)...)
+		}
+	}
+	return keys
+}
+
+// TestConfigBecomesOptions: every key arrives where it does something.
+func TestConfigBecomesOptions(t *testing.T) {
+	const text = `
+listen: [{name: wan, address: "udp:192.0.2.9:5070", advertise: "198.51.100.1"}]
+trunks:
+  - {name: carrier, listen: wan, networks: [203.0.113.0/24, "203.0.113.9:5070"], targets: "sip:203.0.113.10", trust_identity: false,
+     country: "852", area_code: "10", strip_prefixes: ["9"], budget: 2s}
+pbx: {listen: wan, networks: 192.168.1.10, targets: "sip:pbx.example.com:5080"}
+cache: {size: 5, known: 3s, unknown: 2s, failed: 0s, stale: 0s, jitter: 0}
+timers: {t1: 250ms, timer_c: 4m, drain: 7s}
+limits: {setups: 3, message_bytes: 4096}
+record: {file: /r.jsonl, numbers: full}
+`
+	c := mustConfig(t, "/etc/callscreen/callscreen.yaml", text)
+	a := c.agent(nil, nil, []byte("key"), zerolog.Nop())
+	wide, _ := sipagent.ParseNetwork("203.0.113.0/24")
+	port, _ := sipagent.ParseNetwork("203.0.113.9:5070")
+	office, _ := sipagent.ParseNetwork("192.168.1.10")
+	want := sipagent.Options{
+		Listeners: []sipagent.Listener{{Name: "wan", Address: "udp:192.0.2.9:5070", Advertise: "198.51.100.1"}},
+		Trunks:    []sipagent.Trunk{{Name: "carrier", Listen: "wan", Networks: []sipagent.Network{wide, port}, Targets: []string{"sip:203.0.113.10"}}},
+		PBX:       sipagent.PBX{Listen: "wan", Networks: []sipagent.Network{office}, Targets: []string{"sip:pbx.example.com:5080"}},
+		Key:       []byte("key"),
+		Timers:    sipagent.Timers{T1: 250 * time.Millisecond, C: 4 * time.Minute, Drain: 7 * time.Second},
+		Limits:    sipagent.Limits{Setups: 3, MessageBytes: 4096},
+		Logger:    zerolog.Nop(),
+	}
+	if !reflect.DeepEqual(a, want) {
+		t.Errorf("agent options = %+v; want %+v", a, want)
+	}
+	trunk := screening.Trunk{Habits: screening.Habits{Country: "852", AreaCode: "10", StripPrefixes: []string{"9"}}, Budget: 2 * time.Second}
+	if got := c.engine(nil, nil, zerolog.Nop()).Trunks; !reflect.DeepEqual(got, map[string]screening.Trunk{"carrier": trunk}) {
+		t.Errorf("engine trunks = %+v; want carrier: %+v", got, trunk)
+	}
+	cache := screening.CacheOptions{Size: 5, Known: 3 * time.Second, Unknown: 2 * time.Second, Failed: -1, Stale: -1, Jitter: -1, Logger: zerolog.Nop()}
+	if got := c.cache(nil, zerolog.Nop()); !reflect.DeepEqual(got, cache) {
+		t.Errorf("cache options = %+v; want %+v", got, cache)
+	}
+	if got, want := c.audit(zerolog.Nop()), (audit.Options{File: "/r.jsonl", Numbers: "full", Logger: zerolog.Nop()}); !reflect.DeepEqual(got, want) {
+		t.Errorf("audit options = %+v; want %+v", got, want)
+	}
+}
+
+func TestJuheDefaults(t *testing.T) {
+	if got := defaultConfig().Juhe.URL; got != juhe.DefaultURL {
+		t.Errorf("juhe.url is %s; want %s", got, juhe.DefaultURL)
+	}
+}
+
+func TestPathsBeginAtTheFile(t *testing.T) {
+	const more = "policy: p.yaml\nstate: /s\nrecord: {file: ../r}\njuhe: {key_file: k}\n"
+	tests := []struct{ file, policy, state, record, key string }{
+		{"/etc/callscreen/c.yaml", "/etc/callscreen/p.yaml", "/s", "/etc/r", "/etc/callscreen/k"},
+		{"c.yaml", "p.yaml", "/s", "../r", "k"},
+		{"sub/c.yaml", "sub/p.yaml", "/s", "r", "sub/k"},
+	}
+	for _, tt := range tests {
+		c := mustConfig(t, tt.file, examples+more)
+		if c.Policy != tt.policy || c.State != tt.state || c.Record.File != tt.record || c.Juhe.KeyFile != tt.key {
+			t.Errorf("%s: paths %s, %s, %s, %s; want %+v", tt.file, c.Policy, c.State, c.Record.File, c.Juhe.KeyFile, tt)
+		}
+	}
+}
+
+func TestConfigsDoNotPrintTheKey(t *testing.T) {
+	c := mustConfig(t, "c.yaml", examples+"juhe: {key: topsecret}\n")
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		if got := fmt.Sprintf(verb+verb+verb, c, c.Juhe, c.Juhe.Key); strings.Contains(got, "topsecret") || strings.Contains(got, "746f70") {
+			t.Errorf("%s prints %s", verb, got)
+		}
+	}
+}
+
+func TestRigLoads(t *testing.T) {
+	c := mustConfig(t, "../../bench/callscreen.yaml", readFile(t, "../../bench/callscreen.yaml"))
+	if _, err := readPolicy(c); err != nil {
+		t.Error(err)
+	}
+}
