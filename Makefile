@@ -6,7 +6,8 @@ BENCHFLAGS ?= --runs 5
 run: ## a simulated office on this machine: carrier, PBX, directory and calls
 	go run ./cmd/callscreen demo
 
-test:
+test: ## installs what the tests need, on Debian as root
+	tools/install.sh
 	go test -race -shuffle=on ./...
 
 check:
