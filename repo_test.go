@@ -278,12 +278,15 @@ type block struct {
 	text string
 }
 
-var fence = regexp.MustCompile("(?ms)(?:^<!-- file: (\\S+) -->\n+)?^```(\\w+)\n(.*?)^```$")
+var fence = regexp.MustCompile("(?ms)(?:^ *<!-- file: (\\S+) -->\n+)?^( *)```(\\w+)\n(.*?)^ *```$")
 
 func blocks(page, text string) []block {
 	var out []block
 	for _, m := range fence.FindAllStringSubmatchIndex(text, -1) {
-		b := block{page: page, line: 1 + strings.Count(text[:m[4]], "\n"), lang: text[m[4]:m[5]], text: text[m[6]:m[7]]}
+		b := block{page: page, line: 1 + strings.Count(text[:m[6]], "\n"), lang: text[m[6]:m[7]], text: text[m[8]:m[9]]}
+		if indent := text[m[4]:m[5]]; indent != "" { // a step of a list
+			b.text = strings.TrimPrefix(strings.ReplaceAll("\n"+b.text, "\n"+indent, "\n"), "\n")
+		}
 		if m[2] >= 0 {
 			b.file = text[m[2]:m[3]]
 		}
@@ -312,8 +315,8 @@ func readmeBlocks(t *testing.T, lang string) []block {
 }
 
 func TestBlocksAreFound(t *testing.T) {
-	text := "# x\n\n<!-- file: policy.yaml -->\n\n```yaml\na: 1\n```\n\n```sh\nmake\ntest\n```\n"
-	want := []block{{"p", 5, "yaml", "policy.yaml", "a: 1\n"}, {"p", 9, "sh", "", "make\ntest\n"}}
+	text := "# x\n\n<!-- file: policy.yaml -->\n\n```yaml\na: 1\n```\n\n```sh\nmake\ntest\n```\n\n1. y\n\n   ```sh\n   a\n     b\n   ```\n"
+	want := []block{{"p", 5, "yaml", "policy.yaml", "a: 1\n"}, {"p", 9, "sh", "", "make\ntest\n"}, {"p", 16, "sh", "", "a\n  b\n"}}
 	if got := blocks("p", text); !slices.Equal(got, want) {
 		t.Errorf("blocks = %+v; want %+v", got, want)
 	}
