@@ -35,11 +35,10 @@ func newOffice(t *testing.T) *office {
 	return o
 }
 
-func (o *office) path(name string) string  { return filepath.Join(o.dir, name) }
-func (o *office) write(name, text string)  { o.t.Helper(); write(o.t, o.path(name), text) }
-func (o *office) read(name string) string  { return readFile(o.t, o.path(name)) }
-func (o *office) logger() zerolog.Logger   { return zerolog.New(&o.log) }
-func (o *office) build() (*process, error) { return build(o.config(""), o.logger()) }
+func (o *office) path(name string) string { return filepath.Join(o.dir, name) }
+func (o *office) write(name, text string) { o.t.Helper(); write(o.t, o.path(name), text) }
+func (o *office) read(name string) string { return readFile(o.t, o.path(name)) }
+func (o *office) logger() zerolog.Logger  { return zerolog.New(&o.log) }
 func (o *office) config(more string) *config {
 	return mustConfig(o.t, o.path("callscreen.yaml"), o.text()+more)
 }

@@ -68,8 +68,8 @@ func (p *process) obey(signals <-chan os.Signal, end func(), served <-chan struc
 				p.refresh()
 				continue
 			}
-			p.log.Info().Msg("ending: waiting for calls that are being set up")
 			signal.Reset(syscall.SIGINT, syscall.SIGTERM) // the next one ends the process
+			p.log.Info().Msg("ending: waiting for calls that are being set up")
 			end()
 		}
 	}
