@@ -28,18 +28,36 @@ func TestDecisionsAreLogged(t *testing.T) {
 		{screening.Verdict{Rule: "default"}, screening.Enforce, nil, `"rule":"default","took":1.5,"message":"call allowed"}`},
 		{screening.Verdict{Rule: "default"}, screening.Observe, nil, `"rule":"default","took":1.5,"message":"call allowed"}`},
 		{screening.Verdict{Rule: "down"}, screening.Enforce, errors.New("no answer"), `"rule":"down","err":"no answer","took":1.5,"message":"call allowed"}`},
-		{screening.Verdict{Action: screening.Tag, Rule: "sales", Label: "推销×3475"}, screening.Enforce, nil,
-			`"rule":"sales","label":"推销×3475","took":1.5,"message":"call tagged"}`},
-		{screening.Verdict{Action: screening.Tag, Rule: "sales", Label: "推销×3475"}, screening.Observe, nil,
-			`"rule":"sales","label":"推销×3475","took":1.5,"message":"call would be tagged"}`},
-		{screening.Verdict{Action: screening.Reject, Rule: "fraud", Status: 603, Reason: "Decline"}, screening.Enforce, nil,
-			`"rule":"fraud","status":603,"took":1.5,"message":"call refused"}`},
-		{screening.Verdict{Action: screening.Reject, Rule: "fraud", Status: 603, Reason: "Decline"}, screening.Observe, nil,
-			`"rule":"fraud","status":603,"took":1.5,"message":"call would be refused"}`},
-		{screening.Verdict{Action: screening.Divert, Rule: "mail", Target: "sip:8000@192.0.2.1"}, screening.Enforce, nil,
-			`"rule":"mail","took":1.5,"message":"call diverted"}`},
-		{screening.Verdict{Action: screening.Divert, Rule: "mail", Target: "sip:8000@192.0.2.1"}, screening.Observe, nil,
-			`"rule":"mail","took":1.5,"message":"call would be diverted"}`},
+		{
+			screening.Verdict{Action: screening.Tag, Rule: "sales", Label: "推销×3475"},
+			screening.Enforce, nil,
+			`"rule":"sales","label":"推销×3475","took":1.5,"message":"call tagged"}`,
+		},
+		{
+			screening.Verdict{Action: screening.Tag, Rule: "sales", Label: "推销×3475"},
+			screening.Observe, nil,
+			`"rule":"sales","label":"推销×3475","took":1.5,"message":"call would be tagged"}`,
+		},
+		{
+			screening.Verdict{Action: screening.Reject, Rule: "fraud", Status: 603, Reason: "Decline"},
+			screening.Enforce, nil,
+			`"rule":"fraud","status":603,"took":1.5,"message":"call refused"}`,
+		},
+		{
+			screening.Verdict{Action: screening.Reject, Rule: "fraud", Status: 603, Reason: "Decline"},
+			screening.Observe, nil,
+			`"rule":"fraud","status":603,"took":1.5,"message":"call would be refused"}`,
+		},
+		{
+			screening.Verdict{Action: screening.Divert, Rule: "mail", Target: "sip:8000@192.0.2.1"},
+			screening.Enforce, nil,
+			`"rule":"mail","took":1.5,"message":"call diverted"}`,
+		},
+		{
+			screening.Verdict{Action: screening.Divert, Rule: "mail", Target: "sip:8000@192.0.2.1"},
+			screening.Observe, nil,
+			`"rule":"mail","took":1.5,"message":"call would be diverted"}`,
+		},
 	}
 	for _, tt := range tests {
 		d := screening.Decision{

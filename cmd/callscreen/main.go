@@ -86,7 +86,8 @@ func newRoot() *cobra.Command {
 // message returns what the user is told of err. Errors with a place begin with
 // their file, as editors expect it.
 func message(err error) string {
-	if places := (strictyaml.Errors)(nil); errors.As(err, &places) {
+	var places strictyaml.Errors
+	if errors.As(err, &places) {
 		return err.Error()
 	}
 	return "callscreen: " + err.Error()

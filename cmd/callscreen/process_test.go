@@ -206,8 +206,10 @@ func TestBuildIsAllOrNothing(t *testing.T) {
 		{"no policy", "policy: rules.yaml\n", nil, "callscreen.yaml:8:9: policy: open ", exitConfiguration},
 		{"bad policy", "", func(o *office, _ *config) { o.write("policy.yaml", "mode: obey\n") }, `policy.yaml:1:7: mode is "obey"`, exitConfiguration},
 		{"no key file", "juhe: {key_file: key}\n", nil, "callscreen.yaml:8:18: key_file: no such file or directory", exitConfiguration},
-		{"empty key file", "juhe: {key_file: policy.yaml.bak}\n", func(o *office, _ *config) { o.write("policy.yaml.bak", "") },
-			"callscreen.yaml:8:18: key_file: does not hold a key", exitConfiguration},
+		{
+			"empty key file", "juhe: {key_file: policy.yaml.bak}\n", func(o *office, _ *config) { o.write("policy.yaml.bak", "") },
+			"callscreen.yaml:8:18: key_file: does not hold a key", exitConfiguration,
+		},
 		{"state in a file", "juhe: {key: k}\n", func(o *office, c *config) { c.State = o.path("policy.yaml") }, "not a directory", exitFailed},
 		{"broken sealing key", "juhe: {key: k}\n", func(o *office, c *config) {
 			if err := os.Mkdir(c.State, 0o700); err != nil {
