@@ -83,7 +83,7 @@ func TestOfficePolicy(t *testing.T) {
 		rep  Reputation
 		want Verdict // without Why
 	}{
-		{"10086", salesRep(9000), Verdict{Rule: "own-list"}},
+		{"10010", salesRep(9000), Verdict{Rule: "own-list"}},
 		{"anonymous", Reputation{}, Verdict{Rule: "withheld"}},
 		{"96110", fraudRep(99), Verdict{Rule: RuleNeverReject}},
 		{"13041439112", fraudRep(50), Verdict{Rule: "fraud", Action: Reject, Status: 603, Reason: "Decline"}},

@@ -40,7 +40,7 @@ const (
 // that must wait for Juhe last.
 var cast = []member{
 	{caller{user: "95204657"}, expectation{"推销×3475", "tag", "call-centre-sales", "query", "", 200, "外呼 推销×3475 95204657"}},
-	{caller{user: "10086", name: "中国移动"}, expectation{notAsked, "allow", "own-list", "none", "", 200, "中国移动"}},
+	{caller{user: "10086"}, expectation{"中国移动", "allow", "default", "query", "", 200, "10086"}},
 	{caller{user: "13041439112", name: "小李"}, expectation{"快递送餐×45 江苏苏州联通", "tag", "expected", "query", "", 200, "快递送餐 小李"}},
 	{caller{user: "057156264805"}, expectation{"推销×1478 浙江杭州", "tag", "unwanted", "query", "", 200, "推销×1478 057156264805"}},
 	{caller{user: "051283154814", name: "房产顾问", asserted: true}, expectation{"中介×25 江苏苏州", "tag", "unwanted", "query", "", 200, "中介×25 房产顾问"}},

@@ -46,7 +46,7 @@ func TestDemo(t *testing.T) {
 		"公安局 <+8617000000001>  疑似诈骗×212              reject   fraud              603 Decline                     query ",
 		"+86-571-56264805         推销×1478 浙江杭州        tag      unwanted           rings: 推销×1478 057156264805   cache ",
 		"Li Si <13900000009>      no answer (timeout)       allow    lookup-failed      rings: Li Si                    query ",
-		"\n13 calls: 5 let through, 7 labelled, 1 refused; 9 queries paid, 2 saved by the cache; all 13 outcomes as expected\n",
+		"\n13 calls: 5 let through, 7 labelled, 1 refused; 10 queries paid, 2 saved by the cache; all 13 outcomes as expected\n",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("demo printed\n%s\nwant %q in it", &out, want)
@@ -266,12 +266,12 @@ func TestTally(t *testing.T) {
 	for _, m := range cast {
 		got.add(m, m.good())
 	}
-	got.queries = 9
-	want := tally{calls: 13, allowed: 5, tagged: 7, refused: 1, queries: 9, cached: 2, wanted: 9}
+	got.queries = 10
+	want := tally{calls: 13, allowed: 5, tagged: 7, refused: 1, queries: 10, cached: 2, wanted: 10}
 	if got != want || got.problems() != nil {
 		t.Errorf("tally = %+v %q, want %+v", got, got.problems(), want)
 	}
-	got.queries = 10
+	got.queries = 11
 	if p := got.problems(); len(p) != 1 {
 		t.Errorf("one query too many = %q, want a problem", p)
 	}
