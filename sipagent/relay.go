@@ -38,17 +38,12 @@ func (w *work) request() {
 // told at all.
 func (w *work) refuseFlaw() {
 	m := &w.msg
-	if m.Flaw == wire.FlawVia || m.Flaw == wire.FlawMissing || m.Is("ACK") {
+	if !m.Flaw.Answerable() || m.Is("ACK") {
 		w.drop(dropFlawed)
 		return
 	}
-	via, _, ok := wire.ReadVia(m.Raw, m.First(wire.Via).Value)
-	if !ok {
-		w.drop(dropFlawed)
-		return
-	}
-	w.via = via
-	w.tok = w.token(m, via, w.in.index, w.src.Addr())
+	w.via, _, _ = wire.ReadVia(m.Raw, m.First(wire.Via).Value)
+	w.tok = w.token(m, w.via, w.in.index, w.src.Addr())
 	if m.Flaw == wire.FlawVersion {
 		w.reply(505, nil)
 		return

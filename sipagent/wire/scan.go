@@ -64,7 +64,7 @@ func clean(b []byte) bool {
 		if bytes.IndexByte(line, '\n') >= 0 {
 			return false
 		}
-		if n := bytes.IndexByte(line, 0); n >= 0 && !nulsEscaped(line) {
+		if bytes.IndexByte(line, 0) >= 0 && !nulsEscaped(line) {
 			return false
 		}
 		if cr < 0 {
@@ -76,10 +76,12 @@ func clean(b []byte) bool {
 }
 
 func nulsEscaped(line []byte) bool {
-	for i, c := range line {
-		if c == 0 && (i == 0 || line[i-1] != '\\') {
+	escaped := false
+	for _, c := range line {
+		if c == 0 && !escaped {
 			return false
 		}
+		escaped = c == '\\' && !escaped
 	}
 	return true
 }
@@ -131,11 +133,11 @@ func (m *Message) scanRequestLine(line []byte) bool {
 // returns where the next one begins.
 func (m *Message) scanHeader(start int) (next int) {
 	eol := start + bytes.IndexByte(m.Raw[start:], '\r')
+	colon := bytes.IndexByte(m.Raw[start:eol], ':')
 	for eol+2 < int(m.Body)-2 && isBlank(m.Raw[eol+2]) {
 		eol += 2 + bytes.IndexByte(m.Raw[eol+2:], '\r')
 	}
 	line := Span{int32(start), int32(eol + 2)}
-	colon := bytes.IndexByte(m.Raw[start:eol], ':')
 	if colon < 0 {
 		m.flaw(FlawHeaderLine)
 		return eol + 2
@@ -224,24 +226,16 @@ func (m *Message) tag(k Kind) (Span, bool) {
 	return p.Value, true
 }
 
-// flaw notes the first flaw that is found.
-func (m *Message) flaw(f Flaw) {
-	if m.Flaw == FlawNone {
-		m.Flaw = f
-	}
-}
+// flaw notes a flaw, unless a graver one has been found.
+func (m *Message) flaw(f Flaw) { m.Flaw = max(m.Flaw, f) }
 
-// Number reads an unsigned decimal of up to 32 bits; anything else is not ok.
+// Number reads an unsigned decimal below 2^32; anything else is not ok.
 func Number(b []byte) (n uint32, ok bool) {
-	if len(b) == 0 || len(b) > 10 {
-		return 0, false
-	}
-	var v uint64
+	v := uint64(0)
 	for _, c := range b {
-		if !isDigit(c) {
+		if v = v*10 + uint64(c-'0'); !isDigit(c) || v > math.MaxUint32 {
 			return 0, false
 		}
-		v = v*10 + uint64(c-'0')
 	}
-	return uint32(v), v <= math.MaxUint32
+	return uint32(v), len(b) > 0
 }

@@ -16,7 +16,7 @@ func (s Span) Of(raw []byte) []byte { return raw[s.Start:s.End] }
 // Len returns how many bytes the span covers.
 func (s Span) Len() int { return int(s.End - s.Start) }
 
-// Empty reports whether the span covers nothing; the zero Span does not.
+// Empty reports whether the span covers nothing, as the zero Span does.
 func (s Span) Empty() bool { return s.End <= s.Start }
 
 // Header is one header field as it stands in a message, folded lines included.
@@ -42,7 +42,7 @@ type Message struct {
 	FromTag    Span
 	ToTag      Span
 
-	Flaw Flaw // what keeps the message from being forwarded; FlawNone when nothing does
+	Flaw Flaw // what keeps the message from being forwarded, the gravest; FlawNone when nothing does
 
 	first [kinds]int16 // index in Headers of the first of a kind, plus one
 }
@@ -51,20 +51,25 @@ type Message struct {
 // with a flaw is answered, an answer with one is dropped.
 type Flaw uint8
 
-// The flaws. The zero value means none.
+// The flaws, the gravest last: another version explains whatever else is odd,
+// and without a Via or a header that an answer repeats nothing can be answered.
+// The zero value means none.
 const (
 	FlawNone          Flaw = iota
+	FlawAddress            // From or To cannot be read
+	FlawMaxForwards        // no number
+	FlawContentLength      // no number, or more than there is
+	FlawCSeq               // no number below 2^32, or another method than the request's
+	FlawRepeated           // two of a header that may stand once
+	FlawHeaderLine         // a line without a colon, or with no token in front of it
 	FlawStartLine          // white space or brackets where the Request-URI should be
 	FlawVersion            // not SIP/2.0
-	FlawHeaderLine         // a line without a colon, or with no token in front of it
-	FlawMissing            // no Via, From, To, Call-ID or CSeq
-	FlawRepeated           // two of a header that may stand once
-	FlawCSeq               // no number below 2^32, or another method than the request's
-	FlawContentLength      // no number, or more than there is
-	FlawMaxForwards        // no number
-	FlawAddress            // From or To cannot be read
 	FlawVia                // the topmost Via cannot be read
+	FlawMissing            // no Via, From, To, Call-ID or CSeq
 )
+
+// Answerable reports whether the sender of a request with this flaw can be told.
+func (f Flaw) Answerable() bool { return f < FlawVia }
 
 // IsRequest reports whether the message is a request.
 func (m *Message) IsRequest() bool { return m.Status == 0 }
