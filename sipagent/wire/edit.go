@@ -9,16 +9,19 @@ type Edit struct {
 
 // Splice appends to dst the message that raw becomes by the edits, which it
 // sorts by where they begin; edits that begin at the same place keep their
-// order. What an earlier edit has replaced, a later one cannot touch.
+// order. Nothing is put in the middle of what an earlier edit has replaced: of
+// an edit that begins there, only the removal counts.
 func Splice(dst, raw []byte, edits []Edit) []byte {
 	sortEdits(edits)
-	pos := int32(0)
+	last, pos := int32(0), int32(0) // where the last edit that counts begins, and how far raw is used up
 	for _, e := range edits {
-		if e.At.Start > pos {
+		if e.At.Start >= pos {
 			dst = append(dst, raw[pos:e.At.Start]...)
-			pos = e.At.Start
+			last, pos = e.At.Start, e.At.Start
 		}
-		dst = append(dst, e.With...)
+		if e.At.Start == last {
+			dst = append(dst, e.With...)
+		}
 		pos = max(pos, e.At.End)
 	}
 	return append(dst, raw[pos:]...)
