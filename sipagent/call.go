@@ -112,9 +112,5 @@ func withheld(m *wire.Message) (asked bool) {
 
 // displayName returns the text of a display name, unescaped.
 func displayName(raw []byte, a wire.Address) string {
-	text := a.Display.Of(raw)
-	if a.Quoted {
-		return string(wire.Unescape(nil, text))
-	}
-	return string(text)
+	return string(a.AppendName(nil, raw))
 }

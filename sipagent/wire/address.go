@@ -7,19 +7,22 @@ type Address struct {
 	Quoted  bool
 	URI     Span // without the brackets
 	Angle   bool // the URI stands in angle brackets
-	Params  Span // from the first semicolon behind the URI
+	Params  Span // from the first semicolon behind the URI; for FindParam
 	Value   Span // all of it
 }
 
-// NextValue splits the first of a list of values off, at the first comma
+// NextValue splits the first of a list of addresses off, at the first comma
 // outside quotes and brackets. rest is empty behind the last one.
 func NextValue(raw []byte, s Span) (value, rest Span) {
-	i := until(raw, s, ',')
-	value = trim(raw, Span{s.Start, i})
-	if i < s.End {
-		rest = trim(raw, Span{i + 1, s.End})
+	i := untilEither(raw, s, ',', '<')
+	for i < s.End && raw[i] == '<' {
+		closing := index(raw, Span{i, s.End}, '>')
+		if closing < 0 {
+			return splitAt(raw, s, s.End)
+		}
+		i = untilEither(raw, Span{closing, s.End}, ',', '<')
 	}
-	return value, rest
+	return splitAt(raw, s, i)
 }
 
 // ReadAddress reads one value. It is not ok when a quote or bracket does not
@@ -40,8 +43,8 @@ func ReadAddress(raw []byte, s Span) (Address, bool) {
 			return a, false
 		}
 	}
-	open := index(raw, rest, '<')
-	if open < 0 {
+	open := until(raw, rest, '<')
+	if open == rest.End {
 		return a.readSpec(raw, rest)
 	}
 	if !a.Quoted {
@@ -54,7 +57,7 @@ func ReadAddress(raw []byte, s Span) (Address, bool) {
 	a.Angle = true
 	a.URI = trim(raw, Span{open + 1, closing})
 	a.Params = trim(raw, Span{closing + 1, rest.End})
-	return a, !a.URI.Empty() && (a.Params.Empty() || raw[a.Params.Start] == ';')
+	return a, !a.URI.Empty() && (a.Params.Empty() || raw[a.Params.Start] == ';') && closed(raw, a.Params)
 }
 
 // readSpec reads the form without brackets, in which everything from the first
@@ -63,17 +66,23 @@ func (a Address) readSpec(raw []byte, s Span) (Address, bool) {
 	semi := until(raw, s, ';')
 	a.URI = trim(raw, Span{s.Start, semi})
 	a.Params = Span{semi, s.End}
-	return a, !a.URI.Empty() && index(raw, a.URI, '"') < 0
+	return a, !a.URI.Empty() && index(raw, a.URI, '"') < 0 && index(raw, a.URI, '>') < 0 && closed(raw, a.Params)
 }
 
-// Unescape appends the text of a quoted string to dst: without the quotes and
-// the backslashes.
-func Unescape(dst, quoted []byte) []byte {
-	for i := 1; i < len(quoted)-1; i++ {
-		if quoted[i] == '\\' && i+1 < len(quoted)-1 {
+// AppendName appends the display name as a reader sees it: without the quotes
+// and the backslashes, and on one line.
+func (a Address) AppendName(dst, raw []byte) []byte {
+	name := a.Display.Of(raw)
+	if a.Quoted {
+		name = name[1 : len(name)-1]
+	}
+	for i := 0; i < len(name); i++ {
+		if a.Quoted && name[i] == '\\' && i+1 < len(name) {
 			i++
 		}
-		dst = append(dst, quoted[i])
+		if name[i] != '\r' && name[i] != '\n' { // of a fold the blanks stay
+			dst = append(dst, name[i])
+		}
 	}
 	return dst
 }

@@ -23,6 +23,8 @@ func isToken(b []byte) bool {
 	return len(b) > 0
 }
 
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' }
@@ -56,25 +58,43 @@ func quoted(raw []byte, i, end int32) int32 {
 	return -1
 }
 
-// until returns where the first of the separators stands, outside quotes and
-// angle brackets, or the end of the span.
-func until(raw []byte, s Span, sep byte) int32 {
-	angle := false
+// closed reports whether every quoted string in the span ends there.
+func closed(raw []byte, s Span) bool {
 	for i := s.Start; i < s.End; i++ {
-		switch c := raw[i]; {
-		case c == '"' && !angle:
+		if raw[i] != '"' {
+			continue
+		}
+		if i = quoted(raw, i, s.End) - 1; i < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// until returns where the separator first stands outside quotes, or the end of
+// the span.
+func until(raw []byte, s Span, sep byte) int32 { return untilEither(raw, s, sep, sep) }
+
+func untilEither(raw []byte, s Span, sep, or byte) int32 {
+	for i := s.Start; i < s.End; i++ {
+		switch c := raw[i]; c {
+		case sep, or:
+			return i
+		case '"':
 			q := quoted(raw, i, s.End)
 			if q < 0 {
 				return s.End
 			}
 			i = q - 1
-		case c == '<':
-			angle = true
-		case c == '>':
-			angle = false
-		case c == sep && !angle:
-			return i
 		}
 	}
 	return s.End
+}
+
+// splitAt returns what stands before the comma at i and behind it.
+func splitAt(raw []byte, s Span, i int32) (value, rest Span) {
+	if i < s.End {
+		rest = trim(raw, Span{i + 1, s.End})
+	}
+	return trim(raw, Span{s.Start, i}), rest
 }

@@ -15,7 +15,7 @@ type URI struct {
 func ReadURI(raw []byte, s Span) (u URI, ok bool) {
 	s = trim(raw, s)
 	colon := index(raw, s, ':')
-	if colon <= s.Start || !isToken(raw[s.Start:colon]) {
+	if colon <= s.Start || !isLetter(raw[s.Start]) || !isToken(raw[s.Start:colon]) {
 		return u, false
 	}
 	u.Scheme = Span{s.Start, colon}

@@ -13,14 +13,15 @@ type ViaValue struct {
 }
 
 // ReadVia reads the first value of s and returns what stands behind its comma.
-// White space may stand wherever the grammar has it.
+// White space may stand wherever the grammar has it. It is not ok without a
+// protocol, transport or sent-by, or when the parameters cannot be told apart.
 func ReadVia(raw []byte, s Span) (v ViaValue, rest Span, ok bool) {
-	v.Value, rest = NextValue(raw, s)
+	v.Value, rest = splitAt(raw, s, until(raw, s, ','))
 	semi := until(raw, v.Value, ';')
 	head := Span{v.Value.Start, semi}
 	for range 2 { // SIP / 2.0 /
 		slash := index(raw, head, '/')
-		if slash < 0 {
+		if slash < 0 || !isToken(trim(raw, Span{head.Start, slash}).Of(raw)) {
 			return v, rest, false
 		}
 		head = trim(raw, Span{slash + 1, head.End})
@@ -33,7 +34,8 @@ func ReadVia(raw []byte, s Span) (v ViaValue, rest Span, ok bool) {
 	if v.Host, v.Port, ok = readHostPort(raw, trim(raw, Span{blank, head.End})); !ok || !isToken(v.Transport.Of(raw)) {
 		return v, rest, false
 	}
-	return v, rest, v.readParams(raw, Span{semi, v.Value.End})
+	params := Span{semi, v.Value.End}
+	return v, rest, closed(raw, params) && v.readParams(raw, params)
 }
 
 func (v *ViaValue) readParams(raw []byte, s Span) bool {
