@@ -170,11 +170,8 @@ func (m *Message) check() {
 	}
 	m.checkCSeq()
 	m.checkLength()
-	var ok bool
-	if m.FromTag, ok = m.tag(From); !ok {
-		m.flaw(FlawAddress)
-	}
-	if m.ToTag, ok = m.tag(To); !ok {
+	from, to := m.tag(&m.FromTag, From), m.tag(&m.ToTag, To)
+	if !to || !from && m.IsRequest() {
 		m.flaw(FlawAddress)
 	}
 	if _, _, ok := ReadVia(m.Raw, m.First(Via).Value); !ok {
@@ -217,13 +214,14 @@ func (m *Message) checkLength() {
 	m.Raw = m.Raw[:int(m.Body)+int(n)]
 }
 
-func (m *Message) tag(k Kind) (Span, bool) {
+// tag reads the tag of an address, and reports whether that can be read.
+func (m *Message) tag(tag *Span, k Kind) (ok bool) {
 	a, ok := ReadAddress(m.Raw, m.First(k).Value)
-	if !ok {
-		return Span{}, false
+	if ok {
+		p, _ := FindParam(m.Raw, a.Params, "tag")
+		*tag = p.Value
 	}
-	p, _ := FindParam(m.Raw, a.Params, "tag")
-	return p.Value, true
+	return ok
 }
 
 // flaw notes a flaw, unless a graver one has been found.

@@ -217,6 +217,8 @@ func TestFlawsOfAnswers(t *testing.T) {
 		{"CSeq without a method", "314159 INVITE", "314159 ", FlawCSeq},
 		{"no To", "To:", "X:", FlawMissing},
 		{"the second Via is for the next hop", "SIP/2.0/UDP 203.0.113.10:5060", "x", FlawNone},
+		{"a quote in From that does not end", "From: <sip", "From: \"<sip", FlawNone},
+		{"a To without a URI", "To: <sip:057156264805@192.0.2.1>", "To: \"\"", FlawAddress},
 		{"no reason", "180 Ringing", "180 ", FlawNone},
 		{"no blank behind the status", "180 Ringing", "180", FlawNone},
 		{"a reason in any bytes", "Ringing", "\xd5\xf1\xc1\xe5 = 2**3", FlawNone},

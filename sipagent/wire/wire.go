@@ -39,7 +39,7 @@ type Message struct {
 
 	CSeq       uint32
 	CSeqMethod Span
-	FromTag    Span
+	FromTag    Span // empty when there is none, or when From cannot be read
 	ToTag      Span
 
 	Flaw Flaw // what keeps the message from being forwarded, the gravest; FlawNone when nothing does
@@ -56,7 +56,7 @@ type Flaw uint8
 // The zero value means none.
 const (
 	FlawNone          Flaw = iota
-	FlawAddress            // From or To cannot be read
+	FlawAddress            // To, or From of a request, cannot be read; of an answer From is the caller's own
 	FlawMaxForwards        // no number
 	FlawContentLength      // no number, or more than there is
 	FlawCSeq               // no number below 2^32, or another method than the request's
