@@ -2,7 +2,6 @@ package sipagent
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"sync"
 	"time"
@@ -112,85 +111,6 @@ func (w *work) newSetup() *setup {
 	return s
 }
 
-// screen decides the call: at once where nothing has to be asked, else in the
-// background while the caller hears that we are trying.
-func (s *setup) screen(w *work, c screening.Call) {
-	if w.draining.Load() {
-		s.decided(w, unscreened(c, "shutting down"))
-		return
-	}
-	if d, ok := w.screenNow(c); ok {
-		s.decided(w, d)
-		return
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	s.stopQuery = stop
-	w.lookups.Go(func() { // ends with the Screener's budget
-		defer stop()
-		d := s.agent.screenWaiting(ctx, c)
-		w, done := s.agent.borrow(s)
-		defer done()
-		s.mu.Lock()
-		defer s.unlock()
-		s.decided(w, d)
-	})
-}
-
-// screenNow asks the Screener for a decision that takes no waiting.
-func (a *Agent) screenNow(c screening.Call) (d screening.Decision, ok bool) {
-	defer a.failOpen(c, &d, &ok)
-	return a.screener.ScreenNow(c)
-}
-
-// screenWaiting asks the Screener for a decision, however long it takes.
-func (a *Agent) screenWaiting(ctx context.Context, c screening.Call) (d screening.Decision) {
-	var failed bool
-	defer a.failOpen(c, &d, &failed)
-	return a.screener.Screen(ctx, c)
-}
-
-// failOpen turns a panic of the Screener into a decision that lets the call go on.
-func (a *Agent) failOpen(c screening.Call, d *screening.Decision, decided *bool) {
-	if v := recover(); v != nil {
-		a.drops[dropPanic].Add(1)
-		a.log.Error().Str("call", c.ID).Str("err", fmt.Sprint(v)).Msg("call goes on unscreened: panic")
-		*d, *decided = unscreened(c, "panic"), true
-	}
-}
-
-// unscreened is the decision for a call that could not be screened.
-func unscreened(c screening.Call, why string) screening.Decision {
-	return screening.Decision{Call: c, Source: screening.SourceNone,
-		Verdict: screening.Verdict{Rule: screening.RuleFailOpen, Why: why}}
-}
-
-// decided records a decision and carries it out, unless the caller has left. If
-// that breaks, the call goes on as it came.
-func (s *setup) decided(w *work, d screening.Decision) {
-	defer func() {
-		if v := recover(); v != nil {
-			s.agent.drop(dropPanic)
-			s.agent.log.Error().Str("call", d.Call.ID).Str("err", fmt.Sprint(v)).Msg("call goes on untouched: panic")
-			w.forgetEdits()
-			if s.client.state == idle && s.server.state == proceeding {
-				s.forward(w, nil)
-			}
-		}
-	}()
-	if w.recorder != nil {
-		w.recorder.Record(d)
-	}
-	if s.server.state != proceeding {
-		return
-	}
-	v := d.Effective()
-	if v.Action == screening.Reject {
-		s.respond(w, v.Status, v.Reason, nil)
-		return
-	}
-	s.forward(w, &d)
-}
-
 // forward sends the INVITE on: with its label, to where it was diverted, or as
 // it came. d is nil for calls that are not screened.
 func (s *setup) forward(w *work, d *screening.Decision) {
@@ -215,22 +135,6 @@ func (s *setup) forward(w *work, d *screening.Decision) {
 	if w.send(to.peer.listener, s.sent, to.addr) != nil {
 		s.client.fail()
 		s.respond(w, 480, "", nil)
-	}
-}
-
-// act edits what the decision changes on the wire. In observe mode that is
-// nothing.
-func (s *setup) act(w *work, d screening.Decision) {
-	if d.Mode != screening.Enforce {
-		return
-	}
-	w.putVerdict(s.msg, d)
-	switch v := d.Verdict; {
-	case v.Action == screening.Divert:
-		w.edit(s.msg.URI, []byte(v.Target))
-	case v.Action == screening.Tag && v.Label != "":
-		s.caller = append([]byte(nil), s.msg.Value(wire.From)...)
-		w.putLabel(s.msg, s.from, d, v.Label)
 	}
 }
 
@@ -332,38 +236,6 @@ func (s *setup) acknowledge(w *work) {
 	w.send(s.to.peer.listener, s.ack, s.to.addr)
 }
 
-// cancelled handles the caller's CANCEL.
-func (s *setup) cancelled(w *work) {
-	s.mu.Lock()
-	defer s.unlock()
-	w.reply(200, nil)
-	if s.server.state != proceeding || s.hungUp {
-		return
-	}
-	s.hungUp = true
-	s.reason = reasons(&w.msg)
-	if s.stopQuery != nil {
-		s.stopQuery()
-	}
-	switch s.client.state {
-	case calling: // wait for a provisional answer (RFC 3261 section 9.1)
-	case proceeding:
-		s.sendCancel(w)
-	default:
-		s.respond(w, 487, "", nil)
-		return
-	}
-	s.giveUp = w.now().Add(64 * s.agent.timers.T1)
-}
-
-// sendCancel tells the callee that the caller has left.
-func (s *setup) sendCancel(w *work) {
-	to, _ := s.scanSent(w)
-	s.cancel = s.follow(w, "CANCEL", to, s.reason)
-	s.bye.start(w.now())
-	w.send(s.to.peer.listener, s.cancel, s.to.addr)
-}
-
 // scanSent reads the INVITE as it left into w.tmp and returns its To.
 func (s *setup) scanSent(w *work) (to []byte, ok bool) {
 	if s.sent == nil || w.tmp.Scan(s.sent) != nil {
@@ -395,14 +267,4 @@ func (s *setup) follow(w *work, method string, to, extra []byte) []byte {
 	b = append(append(append(b, ' '), method...), "\r\n"...)
 	b = append(b, extra...)
 	return append(b, "Content-Length: 0\r\n\r\n"...)
-}
-
-// reasons returns the Reason headers of a CANCEL (RFC 3326), as they came.
-func reasons(m *wire.Message) (lines []byte) {
-	for i := range m.Headers {
-		if h := &m.Headers[i]; h.Kind == wire.Other && wire.EqualFold(h.Name.Of(m.Raw), "reason") {
-			lines = append(lines, h.Line.Of(m.Raw)...)
-		}
-	}
-	return lines
 }

@@ -1,0 +1,45 @@
+package sipagent
+
+import "callscreen/sipagent/wire"
+
+// cancelled handles the caller's CANCEL.
+func (s *setup) cancelled(w *work) {
+	s.mu.Lock()
+	defer s.unlock()
+	w.reply(200, nil)
+	if s.server.state != proceeding || s.hungUp {
+		return
+	}
+	s.hungUp = true
+	s.reason = reasons(&w.msg)
+	if s.stopQuery != nil {
+		s.stopQuery()
+	}
+	switch s.client.state {
+	case calling: // wait for a provisional answer (RFC 3261 section 9.1)
+	case proceeding:
+		s.sendCancel(w)
+	default:
+		s.respond(w, 487, "", nil)
+		return
+	}
+	s.giveUp = w.now().Add(64 * s.agent.timers.T1)
+}
+
+// sendCancel tells the callee that the caller has left.
+func (s *setup) sendCancel(w *work) {
+	to, _ := s.scanSent(w)
+	s.cancel = s.follow(w, "CANCEL", to, s.reason)
+	s.bye.start(w.now())
+	w.send(s.to.peer.listener, s.cancel, s.to.addr)
+}
+
+// reasons returns the Reason headers of a CANCEL (RFC 3326), as they came.
+func reasons(m *wire.Message) (lines []byte) {
+	for i := range m.Headers {
+		if h := &m.Headers[i]; h.Kind == wire.Other && wire.EqualFold(h.Name.Of(m.Raw), "reason") {
+			lines = append(lines, h.Line.Of(m.Raw)...)
+		}
+	}
+	return lines
+}
