@@ -95,8 +95,7 @@ func (t *nict) answer(now time.Time, status int) {
 	switch {
 	case t.state != calling && t.state != proceeding:
 	case status < 200:
-		t.state, t.every = proceeding, t.timers.T2
-		t.e = now.Add(t.every)
+		t.state = proceeding
 	default:
 		t.state, t.e, t.f, t.k = completed, time.Time{}, time.Time{}, now.Add(t.timers.T4)
 	}
@@ -110,6 +109,9 @@ func (t *nict) tick(now time.Time) todo {
 		return doEnd
 	case due(t.e, now):
 		t.every = min(2*t.every, t.timers.T2)
+		if t.state == proceeding {
+			t.every = t.timers.T2
+		}
 		t.e = now.Add(t.every)
 		return doSend
 	}

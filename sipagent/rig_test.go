@@ -56,8 +56,10 @@ func newRig(t *testing.T, s Screener, change ...func(*Options)) *rig {
 	r := &rig{t: t, carrier: newPhone(t), pbx: newPhone(t)}
 	r.options = Options{
 		Listeners: []Listener{{Name: "trunk", Address: "udp:127.0.0.1:0"}, {Name: "office", Address: "udp:127.0.0.1:0"}},
-		Trunks: []Trunk{{Name: "carrier", Networks: networks(t, "127.0.0.1"), Listen: "trunk",
-			Targets: []string{"sip:" + r.carrier.addr.String()}, TrustIdentity: true}},
+		Trunks: []Trunk{{
+			Name: "carrier", Networks: networks(t, "127.0.0.1"), Listen: "trunk",
+			Targets: []string{"sip:" + r.carrier.addr.String()}, TrustIdentity: true,
+		}},
 		PBX:      PBX{Networks: networks(t, "127.0.0.1"), Listen: "office", Targets: []string{"sip:" + r.pbx.addr.String()}},
 		Screener: s,
 		Key:      bytes.Repeat([]byte("k"), 32),
@@ -222,9 +224,11 @@ type call struct {
 }
 
 func (p *phone) newCall(id string) *call {
-	return &call{id: id, cseq: 1, p: p, from: fmt.Sprintf(`"Zhang San" <sip:13041439112@%s>;tag=caller-%s`, p.addr, id),
+	return &call{
+		id: id, cseq: 1, p: p, from: fmt.Sprintf(`"Zhang San" <sip:13041439112@%s>;tag=caller-%s`, p.addr, id),
 		to: "<sip:100@" + p.proxy.String() + ">", uri: "sip:100@" + p.proxy.String(),
-		via: fmt.Sprintf("SIP/2.0/UDP %s;branch=z9hG4bK%s", p.addr, id)}
+		via: fmt.Sprintf("SIP/2.0/UDP %s;branch=z9hG4bK%s", p.addr, id),
+	}
 }
 
 // request makes a request of the call; via is the branch's end.

@@ -56,8 +56,10 @@ func (a *Agent) failOpen(c screening.Call, d *screening.Decision, decided *bool)
 
 // unscreened is the decision for a call that could not be screened.
 func unscreened(c screening.Call, why string) screening.Decision {
-	return screening.Decision{Call: c, Source: screening.SourceNone,
-		Verdict: screening.Verdict{Rule: screening.RuleFailOpen, Why: why}}
+	return screening.Decision{
+		Call: c, Source: screening.SourceNone,
+		Verdict: screening.Verdict{Rule: screening.RuleFailOpen, Why: why},
+	}
 }
 
 // decided records a decision and carries it out, unless the caller has left. If
