@@ -52,7 +52,9 @@ type ownAddr struct {
 }
 
 // New opens the sockets of an Agent, or says which option is wrong.
-func New(o Options) (*Agent, error) {
+func New(o Options) (*Agent, error) { return newAgent(o, bind) }
+
+func newAgent(o Options, bind binder) (*Agent, error) {
 	switch {
 	case o.Screener == nil:
 		return nil, errors.New("sipagent: no screener")
@@ -67,7 +69,7 @@ func New(o Options) (*Agent, error) {
 		owned: map[string][]ownAddr{}, setups: map[token]*setup{},
 	}
 	a.works.New = func() any { return a.newWork() }
-	err := a.open(o)
+	err := a.open(o, bind)
 	if err != nil {
 		a.close()
 		return nil, err
@@ -75,9 +77,9 @@ func New(o Options) (*Agent, error) {
 	return a, nil
 }
 
-func (a *Agent) open(o Options) error {
+func (a *Agent) open(o Options, bind binder) error {
 	for i, l := range o.Listeners {
-		opened, err := listen(l, i)
+		opened, err := listen(l, i, bind)
 		if err != nil {
 			return err
 		}

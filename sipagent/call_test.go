@@ -3,7 +3,6 @@ package sipagent
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestCallIsRelayed(t *testing.T) {
@@ -69,8 +68,7 @@ func TestCallIsRefused(t *testing.T) {
 	no := r.carrier.want("SIP/2.0 603 Decline")
 	c.to = no.header("To")
 	r.carrier.send(c.request("ACK", ""))
-	r.carrier.silent(700 * time.Millisecond)
-	r.pbx.silent(10 * time.Millisecond)
+	r.quiet()
 }
 
 func TestCallIsCancelled(t *testing.T) {
@@ -112,6 +110,5 @@ func TestCallIsCancelled(t *testing.T) {
 	}
 	c.to = gone.header("To")
 	r.carrier.send(c.request("ACK", ""))
-	r.carrier.silent(700 * time.Millisecond)
-	r.pbx.silent(10 * time.Millisecond)
+	r.quiet()
 }

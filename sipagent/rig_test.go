@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -13,7 +12,7 @@ import (
 	"callscreen/screening"
 )
 
-// rig is an Agent on loopback with a carrier and a PBX that are bare sockets.
+// rig is an Agent with a carrier and a PBX that are bare sockets.
 type rig struct {
 	t       *testing.T
 	agent   *Agent
@@ -21,6 +20,8 @@ type rig struct {
 	pbx     *phone
 	stop    func() // ends the agent and waits for it
 	options Options
+	bind    binder
+	marks   int
 }
 
 // screenFunc lets a plain function stand in for the Screener; it decides at once.
@@ -50,33 +51,42 @@ var (
 	refused  = verdict(screening.Verdict{Action: screening.Reject, Rule: "fraud", Status: 603, Reason: "Decline"})
 )
 
-// newRig starts an agent: a trunk "carrier" and the PBX on listeners of their own.
+// newRig starts an agent on loopback: a trunk "carrier" and the PBX on listeners
+// of their own.
 func newRig(t *testing.T, s Screener, change ...func(*Options)) *rig {
 	t.Helper()
-	r := &rig{t: t, carrier: newPhone(t), pbx: newPhone(t)}
+	r := &rig{t: t, bind: bind, carrier: newPhone(t), pbx: newPhone(t)}
 	r.options = Options{
 		Listeners: []Listener{{Name: "trunk", Address: "udp:127.0.0.1:0"}, {Name: "office", Address: "udp:127.0.0.1:0"}},
-		Trunks: []Trunk{{
-			Name: "carrier", Networks: networks(t, "127.0.0.1"), Listen: "trunk",
-			Targets: []string{"sip:" + r.carrier.addr.String()}, TrustIdentity: true,
-		}},
-		PBX:      PBX{Networks: networks(t, "127.0.0.1"), Listen: "office", Targets: []string{"sip:" + r.pbx.addr.String()}},
-		Screener: s,
-		Key:      bytes.Repeat([]byte("k"), 32),
-		Timers:   Timers{Drain: time.Millisecond},
+		Timers:    Timers{Drain: time.Millisecond},
 	}
+	r.open(s, change)
+	return r
+}
+
+// open starts the agent with what every rig has in common.
+func (r *rig) open(s Screener, change []func(*Options)) {
+	r.t.Helper()
+	r.options.Trunks = []Trunk{{
+		Name: "carrier", Networks: networks(r.t, r.carrier.addr.Addr().String()), Listen: "trunk",
+		Targets: []string{"sip:" + r.carrier.addr.String()}, TrustIdentity: true,
+	}}
+	r.options.PBX = PBX{
+		Networks: networks(r.t, r.pbx.addr.Addr().String()), Listen: "office", Targets: []string{"sip:" + r.pbx.addr.String()},
+	}
+	r.options.Screener = s
+	r.options.Key = bytes.Repeat([]byte("k"), 32)
 	for _, c := range change {
 		c(&r.options)
 	}
 	r.start()
-	t.Cleanup(func() { r.stop() })
-	return r
+	r.t.Cleanup(func() { r.stop() })
 }
 
 // start runs the agent on the ports it had, if it had any.
 func (r *rig) start() {
 	r.t.Helper()
-	agent, err := New(r.options)
+	agent, err := newAgent(r.options, r.bind)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -84,7 +94,7 @@ func (r *rig) start() {
 	for i, l := range r.options.Listeners {
 		r.options.Listeners[i].Address = "udp:" + agent.Addr(l.Name).String()
 	}
-	r.carrier.proxy, r.pbx.proxy = agent.Addr("trunk"), agent.Addr("office")
+	r.carrier.proxy, r.pbx.proxy = agent.Addr(r.options.Trunks[0].Listen), agent.Addr(r.options.PBX.Listen)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- agent.Run(ctx) }() // ends when stop cancels ctx
@@ -109,22 +119,66 @@ func networks(t *testing.T, list ...string) (ns []Network) {
 	return ns
 }
 
+// quiet checks that neither side has anything left to read, and that nothing
+// comes any more of what they have sent: a marker through each of the listeners
+// is handled behind all of it.
+func (r *rig) quiet() {
+	r.t.Helper()
+	r.marker(r.carrier, r.pbx)
+	r.marker(r.pbx, r.carrier)
+}
+
+// marker sends an OPTIONS through the proxy and back.
+func (r *rig) marker(from, to *phone) {
+	r.t.Helper()
+	r.marks++
+	c := from.newCall(fmt.Sprintf("marker-%d", r.marks))
+	from.send(c.request("OPTIONS", ""))
+	m := to.want("OPTIONS ")
+	if m.header("Call-ID") != c.id {
+		r.t.Fatalf("received %q, want the marker %s", m, c.id)
+	}
+	to.send(m.answer("200 OK"))
+	if ok := from.want("SIP/2.0 200"); ok.header("Call-ID") != c.id {
+		r.t.Fatalf("received %q, want the answer to the marker %s", ok, c.id)
+	}
+}
+
+// drops checks how many messages the agent has dropped for a reason.
+func (r *rig) drops(reason string, want uint64) {
+	r.t.Helper()
+	if got := r.agent.Drops()[reason]; got != want {
+		r.t.Errorf("dropped as %s: %d, want %d", reason, got, want)
+	}
+}
+
 // phone is a bare UDP socket that speaks SIP as told.
 type phone struct {
 	t     *testing.T
-	conn  *net.UDPConn
+	conn  phoneConn
 	addr  netip.AddrPort
 	proxy netip.AddrPort
 }
 
+type phoneConn interface {
+	packetConn
+	SetReadDeadline(t time.Time) error
+}
+
 func newPhone(t *testing.T) *phone {
 	t.Helper()
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	return newPhoneAt(t, "127.0.0.1")
+}
+
+// newPhoneAt opens a phone on an address of the loopback interface.
+func newPhoneAt(t *testing.T, ip string) *phone {
+	t.Helper()
+	conn, addr, err := bind(netip.AddrPortFrom(netip.MustParseAddr(ip), 0))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return &phone{t: t, conn: conn, addr: conn.LocalAddr().(*net.UDPAddr).AddrPort()}
+	return &phone{t: t, conn: conn.(phoneConn), addr: addr}
 }
 
 // send sends a message to the proxy; its line breaks may be bare.
@@ -140,7 +194,7 @@ func sipBytes(text string) []byte {
 }
 
 // patience is how long a test waits for what must come.
-const patience = 5 * time.Second
+const patience = 10 * time.Second
 
 // want returns the next message, which must begin with prefix.
 func (p *phone) want(prefix string) msg {
@@ -163,7 +217,7 @@ func (p *phone) silent(d time.Duration) {
 func (p *phone) next(wait time.Duration) (msg, bool) {
 	buf := make([]byte, 65536)
 	_ = p.conn.SetReadDeadline(time.Now().Add(wait))
-	n, err := p.conn.Read(buf)
+	n, _, err := p.conn.ReadFromUDPAddrPort(buf)
 	return msg(buf[:n]), err == nil
 }
 
@@ -210,24 +264,26 @@ func (m msg) answer(status string, extra ...string) string {
 	return b.String()
 }
 
-// call is a caller's side of a dialog.
+// call is one side of a dialog.
 type call struct {
-	id     string
-	cseq   int
-	from   string
-	to     string
-	uri    string
-	routes []string
-	extra  []string
-	via    string // of the INVITE
-	p      *phone
+	id      string
+	cseq    int
+	from    string
+	to      string
+	uri     string
+	routes  []string
+	extra   []string
+	maxFwd  string // "70"; empty: none
+	via     string // of the INVITE
+	p       *phone
+	contact string
 }
 
 func (p *phone) newCall(id string) *call {
 	return &call{
 		id: id, cseq: 1, p: p, from: fmt.Sprintf(`"Zhang San" <sip:13041439112@%s>;tag=caller-%s`, p.addr, id),
-		to: "<sip:100@" + p.proxy.String() + ">", uri: "sip:100@" + p.proxy.String(),
-		via: fmt.Sprintf("SIP/2.0/UDP %s;branch=z9hG4bK%s", p.addr, id),
+		to: "<sip:100@" + p.proxy.String() + ">", uri: "sip:100@" + p.proxy.String(), maxFwd: "70",
+		via: fmt.Sprintf("SIP/2.0/UDP %s;branch=z9hG4bK%s", p.addr, id), contact: "sip:caller@" + p.addr.String(),
 	}
 }
 
@@ -238,9 +294,12 @@ func (c *call) request(method, via string) string {
 	for _, r := range c.routes {
 		fmt.Fprintf(&b, "Route: %s\n", r)
 	}
-	fmt.Fprintf(&b, "Max-Forwards: 70\nFrom: %s\nTo: %s\nCall-ID: %s\nCSeq: %d %s\n", c.from, c.to, c.id, c.cseq, method)
+	if c.maxFwd != "" {
+		fmt.Fprintf(&b, "Max-Forwards: %s\n", c.maxFwd)
+	}
+	fmt.Fprintf(&b, "From: %s\nTo: %s\nCall-ID: %s\nCSeq: %d %s\n", c.from, c.to, c.id, c.cseq, method)
 	if method == "INVITE" {
-		fmt.Fprintf(&b, "Contact: <sip:caller@%s>\n", c.p.addr)
+		fmt.Fprintf(&b, "Contact: <%s>\n", c.contact)
 	}
 	for _, e := range c.extra {
 		b.WriteString(e + "\n")
@@ -255,4 +314,31 @@ func (c *call) established(ok msg, contact string) {
 	for _, r := range ok.headers("Record-Route") {
 		c.routes = append([]string{r}, c.routes...)
 	}
+}
+
+// callee is the other side of a dialog: that of the phone which received inv.
+func (p *phone) callee(inv msg) *call {
+	c := p.newCall(inv.header("Call-ID") + "-callee")
+	c.id, c.from, c.to, c.routes = inv.header("Call-ID"), inv.header("To")+";tag=callee", inv.header("From"), inv.headers("Record-Route")
+	c.uri = strings.Trim(inv.header("Contact"), "<>")
+	return c
+}
+
+// invite sends an INVITE through the proxy and returns it as the PBX got it.
+func (r *rig) invite(c *call) msg {
+	r.t.Helper()
+	r.carrier.send(c.request("INVITE", ""))
+	r.carrier.want("SIP/2.0 100 Trying")
+	return r.pbx.want("INVITE ")
+}
+
+// talk sets a call up to its ACK; the caller's side of the dialog is in c.
+func (r *rig) talk(c *call) (inv msg) {
+	r.t.Helper()
+	inv = r.invite(c)
+	r.pbx.send(inv.answer("200 OK"))
+	c.established(r.carrier.want("SIP/2.0 200"), "sip:100@"+r.pbx.addr.String())
+	r.carrier.send(c.request("ACK", "ack"))
+	r.pbx.want("ACK ")
+	return inv
 }

@@ -14,32 +14,51 @@ import (
 // what it is allowed to.
 const socketBuffer = 4 << 20
 
+// packetConn is what a listener needs of a UDP socket.
+type packetConn interface {
+	ReadFromUDPAddrPort(b []byte) (n int, src netip.AddrPort, err error)
+	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
+	Close() error
+}
+
+// binder opens a socket at an address and returns the one that it got.
+type binder func(at netip.AddrPort) (packetConn, netip.AddrPort, error)
+
+// bind opens the UDP socket of a listener. An IPv4 wildcard takes no IPv6.
+func bind(at netip.AddrPort) (packetConn, netip.AddrPort, error) {
+	network := "udp"
+	if at.Addr().Is4() {
+		network = "udp4"
+	}
+	conn, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(at))
+	if err != nil {
+		return nil, at, err
+	}
+	_ = conn.SetReadBuffer(socketBuffer)  // as much as the kernel allows;
+	_ = conn.SetWriteBuffer(socketBuffer) // less is no error
+	return conn, conn.LocalAddr().(*net.UDPAddr).AddrPort(), nil
+}
+
 // listener is one UDP socket. All that arrives by it leaves by it.
 type listener struct {
 	name      string
 	index     byte // its place in the configuration, part of our branches
-	conn      *net.UDPConn
+	conn      packetConn
 	local     netip.AddrPort
 	advertise string // host:port, or empty
 }
 
 // listen opens the socket of a Listener.
-func listen(l Listener, index int) (*listener, error) {
-	network, address, ok := strings.Cut(l.Address, ":")
-	if !ok || network != "udp" {
+func listen(l Listener, index int, bind binder) (*listener, error) {
+	network, address, _ := strings.Cut(l.Address, ":")
+	at, err := netip.ParseAddrPort(address)
+	if network != "udp" || err != nil {
 		return nil, fmt.Errorf("sipagent: listener %q: address %q: write \"udp:ADDRESS:PORT\"", l.Name, l.Address)
 	}
-	ap, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return nil, fmt.Errorf("sipagent: listener %q: address %q: write \"udp:ADDRESS:PORT\"", l.Name, l.Address)
-	}
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(ap))
+	conn, local, err := bind(at)
 	if err != nil {
 		return nil, fmt.Errorf("sipagent: listener %q: %w", l.Name, err)
 	}
-	_ = conn.SetReadBuffer(socketBuffer)  // as much as the kernel allows;
-	_ = conn.SetWriteBuffer(socketBuffer) // less is no error
-	local := conn.LocalAddr().(*net.UDPAddr).AddrPort()
 	local = netip.AddrPortFrom(local.Addr().Unmap(), local.Port())
 	return &listener{name: l.Name, index: byte(index), conn: conn, local: local, advertise: withPort(l.Advertise, local.Port())}, nil
 }

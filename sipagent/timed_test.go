@@ -1,0 +1,110 @@
+package sipagent
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"testing"
+	"time"
+)
+
+// newTimedRig starts an agent whose network is in memory, for tests in a
+// synctest bubble: there the timers of RFC 3261 cost nothing and are exact. The
+// addresses are those of an office.
+func newTimedRig(t *testing.T, s Screener, change ...func(*Options)) *rig {
+	t.Helper()
+	n := &office{sockets: map[netip.AddrPort]*socket{}}
+	r := &rig{t: t, bind: n.bind, carrier: n.phone(t, "203.0.113.10:5060"), pbx: n.phone(t, "192.168.1.10:5060")}
+	r.options = Options{
+		Listeners: []Listener{{Name: "trunk", Address: "udp:198.51.100.5:5060"}, {Name: "office", Address: "udp:192.168.1.20:5060"}},
+	}
+	r.open(s, change)
+	return r
+}
+
+// office is a network in memory. What is sent arrives at once.
+type office struct {
+	mu      sync.Mutex
+	sockets map[netip.AddrPort]*socket
+}
+
+func (n *office) bind(at netip.AddrPort) (packetConn, netip.AddrPort, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.sockets[at] != nil {
+		return nil, at, os.ErrExist
+	}
+	s := &socket{office: n, addr: at, in: make(chan packet, 1000), closed: make(chan struct{})}
+	n.sockets[at] = s
+	return s, at, nil
+}
+
+func (n *office) phone(t *testing.T, addr string) *phone {
+	t.Helper()
+	conn, at, err := n.bind(netip.MustParseAddrPort(addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &phone{t: t, conn: conn.(phoneConn), addr: at}
+}
+
+type packet struct {
+	src netip.AddrPort
+	b   []byte
+}
+
+// socket is a packetConn of an office.
+type socket struct {
+	office *office
+	addr   netip.AddrPort
+	in     chan packet
+	closed chan struct{}
+	until  time.Time // read deadline; of one reader
+}
+
+func (s *socket) SetReadDeadline(t time.Time) error {
+	s.until = t
+	return nil
+}
+
+func (s *socket) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
+	var late <-chan time.Time
+	if !s.until.IsZero() {
+		timer := time.NewTimer(time.Until(s.until))
+		defer timer.Stop()
+		late = timer.C
+	}
+	select {
+	case p := <-s.in:
+		return copy(b, p.b), p.src, nil
+	case <-s.closed:
+		return 0, netip.AddrPort{}, net.ErrClosed
+	case <-late:
+		return 0, netip.AddrPort{}, os.ErrDeadlineExceeded
+	}
+}
+
+func (s *socket) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	select {
+	case <-s.closed:
+		return 0, net.ErrClosed
+	default:
+	}
+	s.office.mu.Lock()
+	defer s.office.mu.Unlock()
+	if o := s.office.sockets[to]; o != nil {
+		o.in <- packet{s.addr, append([]byte(nil), b...)}
+	}
+	return len(b), nil
+}
+
+func (s *socket) Close() error {
+	s.office.mu.Lock()
+	defer s.office.mu.Unlock()
+	if s.office.sockets[s.addr] == s {
+		delete(s.office.sockets, s.addr)
+		close(s.closed)
+	}
+	return nil
+}
