@@ -193,8 +193,9 @@ func sipBytes(text string) []byte {
 	return []byte(strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n"))
 }
 
-// patience is how long a test waits for what must come.
-const patience = 10 * time.Second
+// patience is how long a test waits for what must come. In a bubble that costs
+// nothing, and the longest gap of timer A is 16 s.
+const patience = 20 * time.Second
 
 // want returns the next message, which must begin with prefix.
 func (p *phone) want(prefix string) msg {

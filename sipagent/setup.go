@@ -40,7 +40,7 @@ type setup struct {
 
 	reason    []byte    // Reason headers of the caller's CANCEL
 	hungUp    bool      // the caller has sent CANCEL
-	giveUp    time.Time // when the caller is told 487, whatever the callee does
+	giveUp    time.Time // when the caller gets an answer, whoever else does not give one
 	stopQuery context.CancelFunc
 
 	timer *time.Timer
@@ -101,6 +101,7 @@ func (w *work) newSetup() *setup {
 		agent: w.Agent, token: w.tok, in: w.in, from: w.peer, src: w.src, reply: replyAddr(w.via, w.src),
 		msg: w.msg.Clone(), via: w.via,
 		server: ist{timers: &w.timers, state: proceeding}, client: ict{timers: &w.timers}, bye: nict{timers: &w.timers},
+		giveUp: w.now().Add(64 * w.timers.T1),
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -130,8 +131,8 @@ func (s *setup) forward(w *work, d *screening.Decision) {
 		s.act(w, *d)
 	}
 	s.sent = append([]byte(nil), w.splice(m.Raw)...)
-	now := w.now()
-	s.client.start(now)
+	s.client.start(w.now())
+	s.giveUp = time.Time{}
 	if w.send(to.peer.listener, s.sent, to.addr) != nil {
 		s.client.fail()
 		s.respond(w, 480, "", nil)
@@ -160,9 +161,11 @@ func (s *setup) deliver(w *work, status int, b []byte) {
 	if s.server.answer(w.now(), status)&doSend == 0 && status/100 != 2 {
 		return
 	}
-	s.last = b
-	if status/100 == 2 {
-		s.msg, s.sent, s.last = nil, nil, nil // further 2xx bring all they need
+	switch {
+	case status/100 != 2:
+		s.last = b
+	case s.server.state == accepted: // further 2xx bring all they need
+		s.msg, s.sent, s.last = nil, nil, nil
 	}
 	w.send(s.in, b, s.reply)
 }
@@ -198,6 +201,9 @@ func (s *setup) answered(w *work) {
 		return
 	}
 	do := s.client.answer(w.now(), m.Status)
+	if m.Status >= 200 {
+		s.giveUp = time.Time{}
+	}
 	if do&doAck != 0 {
 		s.acknowledge(w)
 	}

@@ -71,9 +71,8 @@ func (s *setup) fire() {
 	}
 	if due(s.giveUp, now) {
 		s.giveUp = time.Time{}
-		if s.server.state == proceeding {
-			s.respond(w, 487, "", nil)
-		}
+		s.client.fail()
+		s.timeOut(w)
 	}
 	if s.server.tick(now)&doSend != 0 {
 		w.send(s.in, s.last, s.reply)
@@ -90,11 +89,21 @@ func (s *setup) tickClient(w *work, now time.Time) {
 		s.sendCancel(w)
 		s.giveUp = now.Add(64 * s.agent.timers.T1)
 	}
-	if do&doTimeout != 0 && s.server.state == proceeding {
-		status := 408
-		if s.hungUp {
-			status = 487
-		}
+	if do&doTimeout != 0 {
+		s.timeOut(w)
+	}
+}
+
+// timeOut answers the caller in place of whoever has not.
+func (s *setup) timeOut(w *work) {
+	if s.stopQuery != nil {
+		s.stopQuery()
+	}
+	status := 408
+	if s.hungUp {
+		status = 487
+	}
+	if s.server.state == proceeding {
 		s.respond(w, status, "", nil)
 	}
 }
@@ -121,15 +130,17 @@ func (a *Agent) all() []*setup {
 	return all
 }
 
-// endSetups stops the timers and queries of whatever is left.
+// endSetups ends whatever is left: no timer and no query of it runs on.
 func (a *Agent) endSetups() {
 	for _, s := range a.all() {
 		s.mu.Lock()
 		if s.stopQuery != nil {
 			s.stopQuery()
 		}
-		s.forget()
-		s.mu.Unlock()
+		s.server = ist{timers: &a.timers, state: terminated}
+		s.client.fail()
+		s.bye = nict{timers: &a.timers, state: terminated}
+		s.unlock()
 	}
 }
 
