@@ -21,16 +21,17 @@ func (s *setup) cancelled(w *work) {
 		s.sendCancel(w)
 	default:
 		s.respond(w, 487, "", nil)
-		return
 	}
-	s.giveUp = w.now().Add(64 * s.agent.timers.T1)
 }
 
-// sendCancel tells the callee that the caller has left.
+// sendCancel tells the callee that the caller has left. Unless it then answers
+// the INVITE it counts as gone (RFC 3261 section 9.1).
 func (s *setup) sendCancel(w *work) {
 	to, _ := s.scanSent(w)
 	s.cancel = s.follow(w, "CANCEL", to, s.reason)
-	s.bye.start(w.now())
+	now := w.now()
+	s.bye.start(now)
+	s.giveUp = now.Add(64 * s.agent.timers.T1)
 	w.send(s.to.peer.listener, s.cancel, s.to.addr)
 }
 

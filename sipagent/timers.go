@@ -87,7 +87,6 @@ func (s *setup) tickClient(w *work, now time.Time) {
 	if do&doCancel != 0 && s.bye.state == idle {
 		s.hungUp = true
 		s.sendCancel(w)
-		s.giveUp = now.Add(64 * s.agent.timers.T1)
 	}
 	if do&doTimeout != 0 {
 		s.timeOut(w)
