@@ -27,7 +27,7 @@ func (w *work) request() {
 		w.reply(481, nil)
 	case string(method) == "REGISTER":
 		w.reply(403, nil)
-	case string(method) == "OPTIONS" && w.forUs():
+	case string(method) == "OPTIONS" && (w.forUs() || w.lastHop()):
 		w.reply(200, nil)
 	default:
 		w.relay(kindRelay)
@@ -51,7 +51,8 @@ func (w *work) refuseFlaw() {
 	w.reply(400, nil)
 }
 
-// routedByUs reports whether the first Route of a request names us.
+// routedByUs reports whether a request comes by a Record-Route of ours: its
+// first Route names us or, behind a strict router, its Request-URI.
 func (w *work) routedByUs() bool {
 	h := w.msg.First(wire.Route)
 	if h == nil {
@@ -60,7 +61,14 @@ func (w *work) routedByUs() bool {
 	value, _ := wire.NextValue(w.msg.Raw, h.Value)
 	addr, ok := wire.ReadAddress(w.msg.Raw, value)
 	own, _ := w.ownURI(&w.msg, addr.URI)
-	return ok && own != nil
+	return ok && own != nil || w.recorded(&w.msg)
+}
+
+// lastHop reports whether a request has no hop left.
+func (w *work) lastHop() bool {
+	v := w.msg.Value(wire.MaxForwards)
+	n, ok := wire.Number(v)
+	return ok && n == 0
 }
 
 // forUs reports whether a request asks for ourselves: our address, no user, and
@@ -162,10 +170,8 @@ func (w *work) refusal() (status int, extra []header) {
 	case !uri.IsSIP(m.Raw) && !uri.IsTel(m.Raw):
 		return 416, nil
 	}
-	if v := m.Value(wire.MaxForwards); v != nil {
-		if n, _ := wire.Number(v); n == 0 {
-			return 483, nil
-		}
+	if w.lastHop() {
+		return 483, nil
 	}
 	if h := m.First(wire.ProxyRequire); h != nil && !m.Is("CANCEL") && !m.Is("ACK") {
 		for i := range m.Headers {

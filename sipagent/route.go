@@ -103,6 +103,9 @@ type routeSet struct {
 func (w *work) popRoutes(m *wire.Message) (r routeSet) {
 	r.next = m.URI
 	last := w.strictRoute(m)
+	if !last.Empty() {
+		r.routed, _ = w.ownURI(m, m.URI)
+	}
 	for i := range m.Headers {
 		h := &m.Headers[i]
 		if h.Kind != wire.Route {
@@ -144,14 +147,17 @@ func (w *work) dropValues(h *wire.Header, popped wire.Span) {
 	}
 }
 
+// recorded reports whether the Request-URI is what we put into Record-Route.
+func (w *work) recorded(m *wire.Message) bool {
+	own, uri := w.ownURI(m, m.URI)
+	_, lr := wire.FindParam(m.Raw, uri.Params, "lr")
+	return own != nil && lr && uri.User.Empty()
+}
+
 // strictRoute undoes strict routing: a Request-URI that is our own Record-Route
 // gives way to the last Route, whose value it returns.
 func (w *work) strictRoute(m *wire.Message) (last wire.Span) {
-	own, uri := w.ownURI(m, m.URI)
-	if own == nil || m.First(wire.Route) == nil {
-		return last
-	}
-	if _, lr := wire.FindParam(m.Raw, uri.Params, "lr"); !lr || !uri.User.Empty() {
+	if m.First(wire.Route) == nil || !w.recorded(m) {
 		return last
 	}
 	var line *wire.Header
