@@ -55,10 +55,17 @@ var (
 // of their own.
 func newRig(t *testing.T, s Screener, change ...func(*Options)) *rig {
 	t.Helper()
-	r := &rig{t: t, bind: bind, carrier: newPhone(t), pbx: newPhone(t)}
+	return newRigAt(t, "127.0.0.1", s, change...)
+}
+
+// newRigAt starts an agent on an address of the loopback interface.
+func newRigAt(t *testing.T, ip string, s Screener, change ...func(*Options)) *rig {
+	t.Helper()
+	r := &rig{t: t, bind: bind, carrier: newPhoneAt(t, ip), pbx: newPhoneAt(t, ip)}
+	at := "udp:" + netip.AddrPortFrom(netip.MustParseAddr(ip), 0).String()
 	r.options = Options{
-		Listeners: []Listener{{Name: "trunk", Address: "udp:127.0.0.1:0"}, {Name: "office", Address: "udp:127.0.0.1:0"}},
-		Timers:    Timers{Drain: time.Millisecond},
+		Listeners: []Listener{{Name: "trunk", Address: at}, {Name: "office", Address: at}},
+		Timers:    Timers{T1: time.Hour, Drain: time.Millisecond}, // nothing is retransmitted: timers are for newTimedRig
 	}
 	r.open(s, change)
 	return r
@@ -94,7 +101,7 @@ func (r *rig) start() {
 	for i, l := range r.options.Listeners {
 		r.options.Listeners[i].Address = "udp:" + agent.Addr(l.Name).String()
 	}
-	r.carrier.proxy, r.pbx.proxy = agent.Addr(r.options.Trunks[0].Listen), agent.Addr(r.options.PBX.Listen)
+	r.carrier.proxy, r.pbx.proxy = r.at(r.options.Trunks[0].Listen), r.at(r.options.PBX.Listen)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- agent.Run(ctx) }() // ends when stop cancels ctx
@@ -105,6 +112,15 @@ func (r *rig) start() {
 		}
 		done <- nil
 	}
+}
+
+// at returns where the phones reach a listener.
+func (r *rig) at(listener string) netip.AddrPort {
+	at := r.agent.Addr(listener)
+	if at.Addr().IsUnspecified() {
+		return netip.AddrPortFrom(r.carrier.addr.Addr(), at.Port())
+	}
+	return at
 }
 
 func networks(t *testing.T, list ...string) (ns []Network) {
@@ -158,6 +174,7 @@ type phone struct {
 	conn  phoneConn
 	addr  netip.AddrPort
 	proxy netip.AddrPort
+	heard netip.AddrPort // who sent the last message
 }
 
 type phoneConn interface {
@@ -207,10 +224,10 @@ func (p *phone) want(prefix string) msg {
 	return m
 }
 
-// silent checks that nothing comes for a while.
+// silent checks that nothing is there and nothing comes for a while.
 func (p *phone) silent(d time.Duration) {
 	p.t.Helper()
-	if m, ok := p.next(d); ok {
+	if m, ok := p.next(max(d, time.Millisecond)); ok {
 		p.t.Fatalf("received %q, want nothing", m)
 	}
 }
@@ -218,7 +235,8 @@ func (p *phone) silent(d time.Duration) {
 func (p *phone) next(wait time.Duration) (msg, bool) {
 	buf := make([]byte, 65536)
 	_ = p.conn.SetReadDeadline(time.Now().Add(wait))
-	n, _, err := p.conn.ReadFromUDPAddrPort(buf)
+	n, from, err := p.conn.ReadFromUDPAddrPort(buf)
+	p.heard = from
 	return msg(buf[:n]), err == nil
 }
 

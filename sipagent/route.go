@@ -201,7 +201,7 @@ func (w *work) nextHop(m *wire.Message) (h hop, ok bool) {
 		return h, false
 	}
 	h.addr = h.peer.target
-	if !m.ToTag.Empty() && addr.IsValid() && h.peer.holds(addr.Addr()) {
+	if !m.ToTag.Empty() && addr.IsValid() && h.peer.holds(addr.Addr()) && w.ours(host, uri.Port) == nil {
 		h.addr = addr
 	}
 	return h, true

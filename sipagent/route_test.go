@@ -1,0 +1,497 @@
+package sipagent
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// What the Via below ours says of where its message came from (RFC 3261 section
+// 18.2.1, RFC 3581).
+func TestViaIsMarked(t *testing.T) {
+	r := newRig(t, refused)
+	host, port, _ := strings.Cut(r.carrier.addr.String(), ":")
+	tests := []struct{ sent, want string }{
+		{"SIP/2.0/UDP HOST:PORT;branch=z9hG4bK1", "SIP/2.0/UDP HOST:PORT;branch=z9hG4bK1"},
+		{"SIP/2.0/UDP HOST:PORT;branch=z9hG4bK1;rport", "SIP/2.0/UDP HOST:PORT;branch=z9hG4bK1;rport=PORT;received=HOST"},
+		{"SIP/2.0/UDP HOST:PORT;rport;branch=z9hG4bK1;x", "SIP/2.0/UDP HOST:PORT;rport=PORT;branch=z9hG4bK1;x;received=HOST"},
+		{"SIP/2.0/UDP HOST:9;rport=9;branch=z9hG4bK1", "SIP/2.0/UDP HOST:9;rport=PORT;branch=z9hG4bK1;received=HOST"},
+		{"SIP/2.0/UDP 192.0.2.1:PORT;branch=z9hG4bK1", "SIP/2.0/UDP 192.0.2.1:PORT;branch=z9hG4bK1;received=HOST"},
+		{"SIP/2.0/UDP carrier.example.com:PORT;branch=z9hG4bK1", "SIP/2.0/UDP carrier.example.com:PORT;branch=z9hG4bK1;received=HOST"},
+		{"SIP/2.0/UDP 192.0.2.1;rport;branch=z9hG4bK1", "SIP/2.0/UDP 192.0.2.1;rport=PORT;branch=z9hG4bK1;received=HOST"},
+		{"SIP/2.0/UDP HOST:PORT;received=192.0.2.9;branch=z9hG4bK1", "SIP/2.0/UDP HOST:PORT;branch=z9hG4bK1"},
+		{"SIP/2.0/UDP 192.0.2.1:PORT;received=192.0.2.9;branch=z9hG4bK1", "SIP/2.0/UDP 192.0.2.1:PORT;branch=z9hG4bK1;received=HOST"},
+		{"SIP/2.0/UDP HOST:PORT;RPort ; Branch = z9hG4bK1", "SIP/2.0/UDP HOST:PORT;rport=PORT; Branch = z9hG4bK1;received=HOST"},
+		{"SIP / 2.0 / UDP  HOST : PORT ;branch=z9hG4bK1", "SIP / 2.0 / UDP  HOST : PORT ;branch=z9hG4bK1"},
+		{"SIP/2.0/UDP [2001:db8::1]:PORT;branch=z9hG4bK1", "SIP/2.0/UDP [2001:db8::1]:PORT;branch=z9hG4bK1;received=HOST"},
+		{
+			"SIP/2.0/UDP HOST:PORT;rport;branch=z9hG4bK1, SIP/2.0/UDP 192.0.2.2;branch=z9hG4bK2;rport",
+			"SIP/2.0/UDP HOST:PORT;rport=PORT;branch=z9hG4bK1;received=HOST, SIP/2.0/UDP 192.0.2.2;branch=z9hG4bK2;rport",
+		},
+	}
+	in := strings.NewReplacer("HOST", host, "PORT", port)
+	for i, tt := range tests {
+		c := r.carrier.newCall(fmt.Sprint("via-", i))
+		c.via = in.Replace(tt.sent)
+		r.carrier.send(c.request("MESSAGE", ""))
+		got := r.pbx.want("MESSAGE ")
+		if via := got.headers("Via"); len(via) != 2 || via[1] != in.Replace(tt.want) {
+			t.Errorf("%s\n got %q\nwant %q below ours", c.via, via, in.Replace(tt.want))
+		}
+		r.pbx.send(got.answer("200 OK"))
+		if via := r.carrier.want("SIP/2.0 200").headers("Via"); len(via) != 1 || via[0] != in.Replace(tt.want) {
+			t.Errorf("%s\nanswer has %q", c.via, via)
+		}
+		c.id += "-refused" // the same in answers of our own
+		r.carrier.send(c.request("REGISTER", ""))
+		if via := r.carrier.want("SIP/2.0 403").headers("Via"); len(via) != 1 || via[0] != in.Replace(tt.want) {
+			t.Errorf("%s\nour answer has %q", c.via, via)
+		}
+	}
+	r.quiet()
+}
+
+// Without rport an answer goes to the port that the Via names, whoever sent it.
+func TestAnswersGoByTheVia(t *testing.T) {
+	r := newRig(t, refused)
+	other := newPhone(t)
+	c := r.carrier.newCall("elsewhere")
+	c.via = strings.Replace(c.via, r.carrier.addr.String(), other.addr.String(), 1)
+	r.carrier.send(c.request("INVITE", ""))
+	other.want("SIP/2.0 100")
+	other.want("SIP/2.0 603")
+	r.carrier.send(c.request("MESSAGE", "2"))
+	r.pbx.send(r.pbx.want("MESSAGE ").answer("200 OK"))
+	other.want("SIP/2.0 200")
+	c.via += "3;rport"
+	r.carrier.send(c.request("MESSAGE", ""))
+	r.pbx.send(r.pbx.want("MESSAGE ").answer("200 OK"))
+	r.carrier.want("SIP/2.0 200")
+	r.quiet()
+}
+
+// dialogue sets a call up, holds it from both sides and ends it from the given
+// one, and checks which listener everything came by.
+func dialogue(t *testing.T, r *rig, ends string) {
+	t.Helper()
+	by := func(p *phone) {
+		t.Helper()
+		if p.heard != p.proxy {
+			t.Errorf("came from %v, want it from %v", p.heard, p.proxy)
+		}
+	}
+	c := r.carrier.newCall("dialogue-" + ends)
+	inv := r.talk(c)
+	by(r.pbx)
+	by(r.carrier)
+	back := r.pbx.callee(inv)
+	type side struct {
+		c        *call
+		from, to *phone
+	}
+	caller, callee := side{c, r.carrier, r.pbx}, side{back, r.pbx, r.carrier}
+	all := []side{caller, callee, caller}
+	if ends == "callee" {
+		all = []side{callee, caller, callee}
+	}
+	for i, s := range all {
+		method := "INVITE"
+		if i == 2 {
+			method = "BYE"
+		}
+		s.c.cseq++
+		s.from.send(s.c.request(method, fmt.Sprint(method, i)))
+		got := s.to.want(method + " " + s.c.uri + " ")
+		by(s.to)
+		if len(got.headers("Route")) != 0 {
+			t.Errorf("%s still has %q", method, got.headers("Route"))
+		}
+		s.to.send(got.answer("200 OK"))
+		s.from.want("SIP/2.0 200")
+		by(s.from)
+		if method == "INVITE" {
+			s.from.send(s.c.request("ACK", fmt.Sprint("ack", i)))
+			s.to.want("ACK ")
+			by(s.to)
+		}
+	}
+	r.quiet()
+}
+
+// sameListener makes trunk and PBX share one socket.
+func sameListener(o *Options) {
+	o.Listeners = o.Listeners[:1]
+	o.PBX.Listen = o.Listeners[0].Name
+}
+
+func TestDialogTakesTheRightSockets(t *testing.T) {
+	t.Run("two listeners", func(t *testing.T) {
+		r := newRig(t, labelled)
+		dialogue(t, r, "caller")
+		dialogue(t, r, "callee")
+	})
+	t.Run("IPv6", func(t *testing.T) {
+		r := newRigAt(t, "::1", labelled)
+		dialogue(t, r, "caller")
+		dialogue(t, r, "callee")
+	})
+	t.Run("one listener", func(t *testing.T) {
+		r := newRig(t, labelled, sameListener, func(o *Options) {
+			o.Trunks[0].Networks = networks(t, strings.TrimPrefix(o.Trunks[0].Targets[0], "sip:"))
+			o.PBX.Networks = networks(t, strings.TrimPrefix(o.PBX.Targets[0], "sip:"))
+		})
+		dialogue(t, r, "caller")
+		dialogue(t, r, "callee")
+	})
+	t.Run("advertised", func(t *testing.T) {
+		r := newRig(t, labelled, func(o *Options) {
+			o.Listeners[0].Advertise = "203.0.113.5"
+			o.Listeners[1].Advertise = "callscreen.example.com:5999"
+		})
+		dialogue(t, r, "caller")
+		dialogue(t, r, "callee")
+	})
+	t.Run("wildcard", func(t *testing.T) {
+		r := newRig(t, labelled, func(o *Options) {
+			o.Listeners[0].Address, o.Listeners[1].Address = "udp:0.0.0.0:0", "udp:0.0.0.0:0"
+		})
+		dialogue(t, r, "caller")
+		dialogue(t, r, "callee")
+	})
+}
+
+func TestRecordRoute(t *testing.T) {
+	foreign := "Record-Route: <sip:edge.carrier.example;lr>"
+	tests := []struct {
+		name   string
+		change []func(*Options)
+		want   []string
+	}{
+		{"two listeners: the one that the next hop sees on top (RFC 5658)", nil, []string{"<sip:OFFICE;lr>", "<sip:TRUNK;lr>"}},
+		{"one listener", []func(*Options){sameListener}, []string{"<sip:TRUNK;lr>"}},
+		{
+			"advertised",
+			[]func(*Options){func(o *Options) { o.Listeners[0].Advertise = "sip.example.com:5060" }},
+			[]string{"<sip:OFFICE;lr>", "<sip:sip.example.com:5060;lr>"},
+		},
+	}
+	for _, tt := range tests {
+		r := newRig(t, allowed, append(tt.change, func(o *Options) {
+			o.Trunks[0].Networks = networks(t, strings.TrimPrefix(o.Trunks[0].Targets[0], "sip:"))
+		})...)
+		c := r.carrier.newCall("record")
+		c.extra = []string{foreign, "Record-Route: <sip:far.example;lr>"}
+		inv := r.invite(c)
+		in := strings.NewReplacer("OFFICE", r.pbx.proxy.String(), "TRUNK", r.carrier.proxy.String())
+		want := append([]string(nil), tt.want...)
+		for i := range want {
+			want[i] = in.Replace(want[i])
+		}
+		want = append(want, "<sip:edge.carrier.example;lr>", "<sip:far.example;lr>")
+		if got := inv.headers("Record-Route"); strings.Join(got, " ") != strings.Join(want, " ") {
+			t.Errorf("%s: Record-Route = %q, want %q", tt.name, got, want)
+		}
+		if via := inv.header("Via"); !strings.HasPrefix(via, "SIP/2.0/UDP "+r.pbx.proxy.String()+";branch=z9hG4bK") || !strings.HasSuffix(via, ";rport") {
+			t.Errorf("%s: Via = %q", tt.name, via)
+		}
+	}
+}
+
+func TestRoutesOfOursGo(t *testing.T) {
+	r := newRig(t, allowed)
+	tests := []struct {
+		name         string
+		routes, want []string
+	}{
+		{"none", nil, nil},
+		{"one", []string{"<sip:TRUNK;lr>"}, nil},
+		{"both, two lines", []string{"<sip:TRUNK;lr>", "<sip:OFFICE;lr>"}, nil},
+		{"both, one line", []string{"<sip:TRUNK;lr>,<sip:OFFICE;lr>"}, nil},
+		{"both, folded", []string{"<sip:TRUNK;lr> ,\n\t <sip:OFFICE;lr>"}, nil},
+		{"with more to it", []string{`"we, us" <sip:TRUNK;lr;cs=AbC>;x="a,b" , <SIP:OFFICE;LR=on>`}, nil},
+		{"foreign behind", []string{"<sip:TRUNK;lr>", "<sip:OFFICE;lr>", "<sip:pbx.example;lr>"}, []string{"<sip:pbx.example;lr>"}},
+		{
+			"foreign behind, one line",
+			[]string{`<sip:TRUNK;lr>, <sip:OFFICE;lr> ,  "X" <sip:pbx.example;lr>;y,<sip:far.example>`},
+			[]string{`"X" <sip:pbx.example;lr>;y,<sip:far.example>`},
+		},
+		{"foreign in front", []string{"<sip:pbx.example;lr>", "<sip:TRUNK;lr>"}, []string{"<sip:pbx.example;lr>", "<sip:TRUNK;lr>"}},
+		{"ours by host, not by port", []string{"<sip:127.0.0.1:1;lr>"}, []string{"<sip:127.0.0.1:1;lr>"}},
+		{"unreadable", []string{"<sip:TRUNK;lr>, <oops"}, []string{"<oops"}},
+	}
+	in := strings.NewReplacer("OFFICE", r.pbx.proxy.String(), "TRUNK", r.carrier.proxy.String())
+	for i, tt := range tests {
+		c := r.carrier.newCall(fmt.Sprint("routes-", i)) // no dialog: whatever is left, it goes to the PBX
+		for _, route := range tt.routes {
+			c.routes = append(c.routes, in.Replace(route))
+		}
+		r.carrier.send(c.request("MESSAGE", ""))
+		got := r.pbx.want("MESSAGE ")
+		want := make([]string, len(tt.want))
+		for i := range want {
+			want[i] = in.Replace(tt.want[i])
+		}
+		if strings.Join(got.headers("Route"), "|") != strings.Join(want, "|") {
+			t.Errorf("%s: Route = %q, want %q", tt.name, got.headers("Route"), want)
+		}
+		if !strings.HasPrefix(string(got), "MESSAGE "+c.uri+" ") {
+			t.Errorf("%s: Request-URI changed: %q", tt.name, got)
+		}
+	}
+	r.quiet()
+}
+
+// A strict router puts our Record-Route into the Request-URI, and where the
+// request shall go at the end of the Route (RFC 3261 section 16.4).
+func TestStrictRouter(t *testing.T) {
+	r := newRig(t, allowed)
+	target := "sip:100@" + r.pbx.addr.String() + ";line=7"
+	tests := []struct {
+		name         string
+		uri          string
+		routes       []string
+		wantURI      string
+		want         []string
+		alsoAsInvite bool
+	}{
+		{"one", "sip:TRUNK;lr", []string{"<" + target + ">"}, target, nil, true},
+		{"both", "sip:TRUNK;lr", []string{"<sip:OFFICE;lr>", "<" + target + ">"}, target, nil, true},
+		{"both, one line", "sip:TRUNK;lr", []string{"<sip:OFFICE;lr>, <" + target + ">"}, target, nil, true},
+		{"foreign between", "sip:TRUNK;lr", []string{"<sip:pbx.example;lr>", "<" + target + ">"}, target, []string{"<sip:pbx.example;lr>"}, true},
+		{
+			"foreign between, one line", "sip:TRUNK;lr;cs=x",
+			[]string{"<sip:OFFICE;lr>,<sip:pbx.example;lr> , <" + target + ">"},
+			target,
+			[]string{"<sip:pbx.example;lr>"},
+			true,
+		},
+		{"no Route: a request for us", "sip:TRUNK;lr", nil, "sip:TRUNK;lr", nil, false},
+		{"not what we record", "sip:TRUNK", []string{"<" + target + ">"}, "sip:TRUNK", []string{"<" + target + ">"}, false},
+		{"a user with us", "sip:100@TRUNK;lr", []string{"<" + target + ">"}, "sip:100@TRUNK;lr", []string{"<" + target + ">"}, false},
+		{"unreadable", "sip:TRUNK;lr", []string{"<oops"}, "sip:TRUNK;lr", []string{"<oops"}, false},
+	}
+	in := strings.NewReplacer("OFFICE", r.pbx.proxy.String(), "TRUNK", r.carrier.proxy.String())
+	for i, tt := range tests {
+		c := r.carrier.newCall(fmt.Sprint("strict-", i))
+		c.uri, c.to = in.Replace(tt.uri), c.to+";tag=callee"
+		for _, route := range tt.routes {
+			c.routes = append(c.routes, in.Replace(route))
+		}
+		check := func(method string) {
+			r.carrier.send(c.request(method, method))
+			got := r.pbx.want(method + " " + in.Replace(tt.wantURI) + " SIP/2.0")
+			if strings.Join(got.headers("Route"), "|") != in.Replace(strings.Join(tt.want, "|")) {
+				t.Errorf("%s: Route = %q, want %q", tt.name, got.headers("Route"), tt.want)
+			}
+		}
+		check("BYE")
+		if tt.alsoAsInvite {
+			check("INVITE") // comes by our Record-Route: no 481
+		}
+	}
+	r.quiet()
+}
+
+// In a dialog a request goes where it says, if that is the other side's, and
+// else to the other side's target.
+func TestNextHopOfADialog(t *testing.T) {
+	r := newRig(t, allowed)
+	phone := newPhone(t) // in the PBX's networks
+	for i, tt := range []struct {
+		name   string
+		uri    string
+		routes []string
+		to     string
+	}{
+		{"Request-URI in the networks", "sip:100@" + phone.addr.String(), nil, "phone"},
+		{"Route in the networks", "sip:100@192.0.2.1", []string{"<sip:" + phone.addr.String() + ";lr>"}, "phone"},
+		{"Route before Request-URI", "sip:100@" + phone.addr.String(), []string{"<sip:pbx.example;lr>"}, "pbx"},
+		{"outside", "sip:100@192.0.2.1", nil, "pbx"},
+		{"outside, loopback", "sip:100@127.0.0.66:5060", nil, "pbx"},
+		{"ourselves", "sip:100@" + r.pbx.proxy.String(), nil, "pbx"},
+		{"a name", "sip:100@phone.example", nil, "pbx"},
+		{"tel", "tel:100", nil, "pbx"},
+	} {
+		c := r.carrier.newCall(fmt.Sprint("hop-", i))
+		c.uri, c.routes = tt.uri, tt.routes
+		first := c.request("MESSAGE", "out")
+		c.to += ";tag=callee"
+		to := r.pbx
+		if tt.to == "phone" {
+			to = phone
+		}
+		r.carrier.send(c.request("BYE", ""))
+		if got := to.want("BYE "); got.header("Call-ID") != c.id {
+			t.Errorf("%s: received %q", tt.name, got)
+		}
+		r.carrier.send(first) // outside a dialog always to the target
+		if got := r.pbx.want("MESSAGE "); got.header("Call-ID") != c.id {
+			t.Errorf("%s: received %q", tt.name, got)
+		}
+	}
+	phone.silent(0)
+	r.quiet()
+}
+
+func TestMaxForwards(t *testing.T) {
+	r := newRig(t, allowed)
+	for _, tt := range []struct{ in, want string }{{"", "70"}, {"1", "0"}, {"70", "69"}, {"255", "254"}, {"4294967295", "4294967294"}} {
+		c := r.carrier.newCall("max-" + tt.in)
+		c.maxFwd = tt.in
+		for _, method := range []string{"MESSAGE", "INVITE"} {
+			r.carrier.send(c.request(method, method))
+			got := r.pbx.want(method + " ")
+			if v := got.headers("Max-Forwards"); len(v) != 1 || v[0] != tt.want {
+				t.Errorf("%s: Max-Forwards %q becomes %q, want %q", method, tt.in, v, tt.want)
+			}
+		}
+		r.carrier.want("SIP/2.0 100")
+	}
+	r.quiet()
+}
+
+// What RFC 3261 section 16.3 has a proxy refuse.
+func TestRefusals(t *testing.T) {
+	r := newRig(t, allowed)
+	tests := []struct {
+		name   string
+		change func(c *call)
+		status string
+		extra  string // a header that the answer must have
+	}{
+		{"no hop left", func(c *call) { c.maxFwd = "0" }, "483 Too Many Hops", ""},
+		{"Max-Forwards is no number", func(c *call) { c.maxFwd = "many" }, "400 Bad Request", ""},
+		{"unknown scheme", func(c *call) { c.uri = "urn:x:y" }, "416 Unsupported URI Scheme", ""},
+		{"no URI", func(c *call) { c.uri = "100" }, "400 Bad Request", ""},
+		{"no host", func(c *call) { c.uri = "sip:100@" }, "400 Bad Request", ""},
+		{"two Call-IDs", func(c *call) { c.extra = []string{"i: other"} }, "400 Bad Request", ""},
+		{"Proxy-Require", func(c *call) { c.extra = []string{"Proxy-Require: foo"} }, "420 Bad Extension", "Unsupported: foo"},
+		{"Proxy-Require twice", func(c *call) { c.extra = []string{"proxy-require: foo, bar", "Proxy-Require: baz"} }, "420 Bad Extension", "Unsupported: baz"},
+	}
+	for i, tt := range tests {
+		for _, method := range []string{"INVITE", "MESSAGE"} {
+			c := r.carrier.newCall(fmt.Sprint("refused-", i))
+			tt.change(c)
+			r.carrier.send(c.request(method, method))
+			got := r.carrier.want("SIP/2.0 " + tt.status)
+			if !strings.Contains(string(got), "\r\n"+tt.extra) || !strings.Contains(got.header("To"), ";tag=") {
+				t.Errorf("%s: %q", tt.name, got)
+			}
+			if method == "INVITE" { // our answer was to it alone: its ACK ends here
+				c.to, c.extra, c.maxFwd, c.uri = got.header("To"), nil, "70", "sip:100@pbx.example"
+				r.carrier.send(c.request("ACK", method))
+			}
+		}
+	}
+	c := r.carrier.newCall("version")
+	r.carrier.send(strings.Replace(c.request("MESSAGE", ""), "SIP/2.0\n", "SIP/3.0\n", 1))
+	r.carrier.want("SIP/2.0 505 Version Not Supported")
+	r.quiet()
+	if n := len(r.agent.all()); n != 0 {
+		t.Errorf("%d calls in the table, want none", n)
+	}
+}
+
+// What a proxy must not refuse.
+func TestNoRefusals(t *testing.T) {
+	r := newRig(t, allowed)
+	for i, extra := range []string{"Require: 100rel, foo", "Supported: bar", "Date: the day before"} {
+		c := r.carrier.newCall(fmt.Sprint("passes-", i))
+		c.extra = []string{extra}
+		r.carrier.send(c.request("MESSAGE", ""))
+		if got := r.pbx.want("MESSAGE "); !strings.Contains(string(got), "\r\n"+extra+"\r\n") {
+			t.Errorf("%q is gone: %q", extra, got)
+		}
+	}
+	for _, method := range []string{"CANCEL", "ACK"} {
+		c := r.carrier.newCall("proxy-require-" + method)
+		c.extra = []string{"Proxy-Require: foo"}
+		r.carrier.send(c.request(method, ""))
+		r.pbx.want(method + " ")
+	}
+	c := r.carrier.newCall("tel")
+	c.uri = "tel:+8657188991122;phone-context=example"
+	r.carrier.send(c.request("INVITE", ""))
+	r.carrier.want("SIP/2.0 100")
+	r.pbx.want("INVITE " + c.uri + " ")
+
+	// The same request by two ways is no error (section 16.3 step 1).
+	c = r.carrier.newCall("merged")
+	r.invite(c)
+	c.via += "-other"
+	r.invite(c)
+	r.quiet()
+}
+
+// An ACK is never answered, whatever is wrong with it.
+func TestAckIsNeverAnswered(t *testing.T) {
+	r := newRig(t, allowed)
+	c := r.carrier.newCall("ack")
+	c.maxFwd = "0"
+	r.carrier.send(c.request("ACK", "1"))
+	c.maxFwd, c.uri = "70", "urn:x:y"
+	r.carrier.send(c.request("ACK", "2"))
+	r.quiet()
+	r.drops("flawed", 2)
+}
+
+func TestTwiceThroughUs(t *testing.T) {
+	// again hands a request that a phone received back to the proxy.
+	again := func(p *phone, m msg, from, to string) {
+		line, rest, _ := strings.Cut(string(m), "\r\n")
+		line = strings.Replace(line, from, to, 1)
+		p.send(fmt.Sprintf("%s\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKback-%s\r\n%s", line, p.addr, m.header("Call-ID"), rest))
+	}
+	for _, method := range []string{"INVITE", "MESSAGE"} {
+		r := newRig(t, allowed)
+		send := func(c *call) msg {
+			if method == "INVITE" {
+				return r.invite(c)
+			}
+			r.carrier.send(c.request(method, ""))
+			return r.pbx.want(method)
+		}
+		back := func(m msg) msg { // the PBX forwards the call back out
+			again(r.pbx, m, "", "")
+			if method == "INVITE" {
+				r.pbx.want("SIP/2.0 100")
+			}
+			return r.carrier.want(method + " ")
+		}
+		c := r.carrier.newCall("loop-" + method)
+		again(r.carrier, back(send(c)), "", "")
+		loop := r.carrier.want("SIP/2.0 482 Loop Detected")
+		if n := len(loop.headers("Via")); n != 5 {
+			t.Errorf("482 has %d Via, want 5: %q", n, loop)
+		}
+		c = r.carrier.newCall("spiral-" + method)
+		m := back(send(c))
+		again(r.carrier, m, "sip:100@", "sip:200@")
+		if method == "INVITE" {
+			r.carrier.want("SIP/2.0 100")
+		}
+		if got := r.pbx.want(method + " sip:200@"); len(got.headers("Via")) != 6 {
+			t.Errorf("spiral has %d Via, want 6: %q", len(got.headers("Via")), got)
+		}
+	}
+}
+
+// An INVITE with a To tag that does not come by our Record-Route would be a way
+// around screening.
+func TestInviteIntoNoDialog(t *testing.T) {
+	r := newRig(t, allowed)
+	c := r.carrier.newCall("no-dialog")
+	c.to += ";tag=made-up"
+	for i, routes := range [][]string{nil, {"<sip:pbx.example;lr>"}, {"<sip:" + r.pbx.addr.String() + ";lr>"}, {"<oops"}} {
+		c.routes = routes
+		r.carrier.send(c.request("INVITE", fmt.Sprint(i)))
+		if got := r.carrier.want("SIP/2.0 481 "); got.header("To") != c.to {
+			t.Errorf("481 = %q", got)
+		}
+	}
+	r.quiet()
+	back := r.pbx.newCall("from-the-pbx")
+	back.to += ";tag=caller"
+	r.pbx.send(back.request("INVITE", ""))
+	r.carrier.want("INVITE ")
+}
