@@ -1,6 +1,7 @@
 package sipagent
 
 import (
+	"bytes"
 	"strings"
 	"time"
 
@@ -16,7 +17,7 @@ func newCall(m *wire.Message, to sip.Uri, from *peer, at time.Time) screening.Ca
 	c := screening.Call{
 		ID: string(m.Value(wire.CallID)), At: at, Trunk: from.name,
 		From: string(id.addr.URI.Of(m.Raw)), Name: displayName(m.Raw, id.addr), Header: id.header,
-		Withheld: withheld(m), To: to.User,
+		Withheld: withheld(m, from.trust), To: to.User,
 	}
 	if !strings.HasPrefix(to.Scheme, "sip") {
 		c.To = to.Raw()
@@ -77,6 +78,9 @@ func eachAddress(m *wire.Message, k wire.Kind, f func(wire.Address)) {
 			var value wire.Span
 			value, rest = wire.NextValue(m.Raw, rest)
 			addr, ok := wire.ReadAddress(m.Raw, value)
+			if !addr.Angle && (k == wire.PAssertedIdentity || k == wire.PPreferredIdentity) {
+				addr.URI, addr.Params = addr.Value, wire.Span{} // they have no parameters of their own (RFC 3325 section 9)
+			}
 			party, named := wire.FindParam(m.Raw, addr.Params, "party")
 			if ok && (k != wire.RemotePartyID || !named || wire.EqualFold(party.Value.Of(m.Raw), "calling")) {
 				f(addr)
@@ -95,19 +99,42 @@ func hasDigit(b []byte) bool {
 }
 
 // withheld reports whether the caller asked not to be named: by a Privacy
-// header (RFC 3323), or the way Remote-Party-ID has it.
-func withheld(m *wire.Message) (asked bool) {
+// header (RFC 3323) or, on a trusted trunk, the way Remote-Party-ID has it.
+func withheld(m *wire.Message, trust bool) (asked bool) {
 	for i := range m.Headers {
 		h := &m.Headers[i]
 		if v := h.Value.Of(m.Raw); h.Kind == wire.Privacy && len(v) > 0 && !wire.EqualFold(v, "none") {
 			return true
 		}
 	}
+	if !trust {
+		return false
+	}
 	eachAddress(m, wire.RemotePartyID, func(a wire.Address) {
 		p, ok := wire.FindParam(m.Raw, a.Params, "privacy")
 		asked = asked || ok && !wire.EqualFold(p.Value.Of(m.Raw), "off")
 	})
 	return asked
+}
+
+// namesSigned reports whether the carrier has signed the caller's name (RFC
+// 9795): a label would break the signature.
+func namesSigned(m *wire.Message) bool {
+	for i := range m.Headers {
+		h := &m.Headers[i]
+		if h.Kind != wire.Identity {
+			continue
+		}
+		semi := bytes.IndexByte(h.Value.Of(m.Raw), ';')
+		if semi < 0 {
+			continue
+		}
+		p, ok := wire.FindParam(m.Raw, wire.Span{Start: h.Value.Start + int32(semi), End: h.Value.End}, "ppt")
+		if ok && wire.EqualFold(bytes.Trim(p.Value.Of(m.Raw), `"`), "rcd") {
+			return true
+		}
+	}
+	return false
 }
 
 // displayName returns the text of a display name, unescaped.

@@ -57,16 +57,14 @@ func (w *work) rename(m *wire.Message, a wire.Address, name []byte) {
 // stays as it is.
 func (w *work) labelled(label string, name []byte, quoted bool) []byte {
 	start := len(w.text)
-	w.text = append(w.text, '"')
-	inner := len(w.text)
-	w.text = append(w.text, label...)
-	rest := len(w.text)
-	if len(name) > 0 {
-		w.text = append(w.text, ' ')
-		w.text = appendInner(w.text, name, quoted)
-	}
-	if own := w.text[rest:]; bytes.HasPrefix(bytes.TrimPrefix(own, []byte(" ")), []byte(label)) {
-		w.text = append(w.text[:inner], own[1:]...)
+	w.text = append(append(append(w.text, '"'), label...), ' ')
+	inner, own := start+1, len(w.text)
+	w.text = appendInner(w.text, name, quoted)
+	switch rest, has := bytes.CutPrefix(w.text[own:], []byte(label)); {
+	case len(w.text) == own:
+		w.text = w.text[:own-1]
+	case has && (len(rest) == 0 || rest[0] == ' '):
+		w.text = append(w.text[:inner], w.text[own:]...)
 	}
 	w.text = append(w.text[:inner+cutName(w.text[inner:])], '"')
 	return w.text[start:len(w.text):len(w.text)]
@@ -81,8 +79,7 @@ func appendInner(dst, name []byte, quoted bool) []byte {
 	}
 	for _, c := range name {
 		switch {
-		case c == '\r':
-		case c == '\n':
+		case c == '\r' || c == '\n':
 		case !quoted && (c == '"' || c == '\\'):
 			dst = append(dst, '\\', c)
 		default:
@@ -92,25 +89,26 @@ func appendInner(dst, name []byte, quoted bool) []byte {
 	return dst
 }
 
-// cutName returns how many bytes of a name may stay: at most maxName, no
-// character and no escape cut in two, no blank at the end.
+// cutName returns how many bytes of a name may stay: at most maxName. Where it
+// is cut no character and no escape is halved, and no blank stands at the end.
 func cutName(b []byte) int {
-	n := len(b)
-	if n > maxName {
-		n = maxName
-		for back := 0; back < utf8.UTFMax && n > 0 && !utf8.RuneStart(b[n]); back++ {
-			n--
-		}
+	if len(b) <= maxName {
+		return len(b)
 	}
-	slashes := 0
-	for slashes < n && b[n-1-slashes] == '\\' {
-		slashes++
+	n := maxName
+	for back := 0; back < utf8.UTFMax && n > 0 && !utf8.RuneStart(b[n]); back++ {
+		n--
 	}
-	n -= slashes % 2
-	for n > 0 && b[n-1] == ' ' {
+	for n > 0 && (b[n-1] == ' ' || escapes(b[:n])) {
 		n--
 	}
 	return n
+}
+
+// escapes reports whether b ends with a backslash that escapes what follows.
+func escapes(b []byte) bool {
+	slashes := len(b) - len(bytes.TrimRight(b, `\`))
+	return slashes%2 == 1
 }
 
 // putVerdict adds the headers that tell the PBX's dialplan what was decided.

@@ -99,7 +99,7 @@ func (s *setup) act(w *work, d screening.Decision) {
 	switch v := d.Verdict; {
 	case v.Action == screening.Divert:
 		w.edit(s.msg.URI, []byte(v.Target))
-	case v.Action == screening.Tag && v.Label != "":
+	case v.Action == screening.Tag && v.Label != "" && !namesSigned(s.msg):
 		s.caller = append([]byte(nil), s.msg.Value(wire.From)...)
 		w.putLabel(s.msg, s.from, d, v.Label)
 	}
