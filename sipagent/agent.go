@@ -79,6 +79,9 @@ func newAgent(o Options, bind binder) (*Agent, error) {
 
 func (a *Agent) open(o Options, bind binder) error {
 	for i, l := range o.Listeners {
+		if a.listenerNamed(l.Name) != nil {
+			return fmt.Errorf("sipagent: two listeners %q", l.Name)
+		}
 		opened, err := listen(l, i, bind)
 		if err != nil {
 			return err

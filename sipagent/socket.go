@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"callscreen/sipagent/wire"
 )
 
 // socketBuffer is what we ask the kernel to hold for us in a burst. It gives
@@ -55,12 +57,22 @@ func listen(l Listener, index int, bind binder) (*listener, error) {
 	if network != "udp" || err != nil {
 		return nil, fmt.Errorf("sipagent: listener %q: address %q: write \"udp:ADDRESS:PORT\"", l.Name, l.Address)
 	}
+	if l.Advertise != "" && !isHostPort(withPort(l.Advertise, 5060)) {
+		return nil, fmt.Errorf("sipagent: listener %q: advertise %q: write \"HOST\" or \"HOST:PORT\"", l.Name, l.Advertise)
+	}
 	conn, local, err := bind(at)
 	if err != nil {
 		return nil, fmt.Errorf("sipagent: listener %q: %w", l.Name, err)
 	}
 	local = netip.AddrPortFrom(local.Addr().Unmap(), local.Port())
 	return &listener{name: l.Name, index: byte(index), conn: conn, local: local, advertise: withPort(l.Advertise, local.Port())}, nil
+}
+
+// isHostPort reports whether s can stand in a Via and a URI.
+func isHostPort(s string) bool {
+	raw := []byte("sip:" + s)
+	u, ok := wire.ReadURI(raw, wire.Span{End: int32(len(raw))})
+	return ok && u.User.Empty() && u.Params.Empty() && !strings.Contains(s, "?")
 }
 
 // withPort adds the port to a host that names none.
