@@ -17,7 +17,8 @@ func trunksRig(t *testing.T, change ...func(*Options)) (r *rig, second *phone) {
 	second = newPhoneAt(t, "127.0.0.12")
 	r.options = Options{Listeners: []Listener{
 		{Name: "office", Address: "udp:127.0.0.1:0"},
-		{Name: "trunk", Address: "udp:127.0.0.1:0"}, {Name: "second", Address: "udp:127.0.0.1:0"},
+		{Name: "trunk", Address: "udp:127.0.0.1:0"},
+		{Name: "second", Address: "udp:127.0.0.1:0"},
 	}}
 	nobody := screenFunc(func(c screening.Call) screening.Decision {
 		if c.Trunk == "pbx" {
