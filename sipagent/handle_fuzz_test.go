@@ -36,7 +36,8 @@ type bench struct {
 		work *work
 		src  netip.AddrPort
 	}
-	last *wire.Message // the last request that left
+	last  *wire.Message // the last request that left
+	calls int           // screened so far
 }
 
 // verdicts are what the fuzzed calls meet, one after the other.
@@ -50,7 +51,6 @@ var verdicts = []screening.Verdict{
 func newBench(f *testing.F) *bench {
 	f.Helper()
 	b := &bench{out: &sink{}}
-	n := 0
 	agent, err := newAgent(Options{
 		Listeners: []Listener{{Name: "trunk", Address: "udp:198.51.100.5:5060"}, {Name: "office", Address: "udp:192.168.1.20:5060"}},
 		Trunks: []Trunk{{
@@ -59,8 +59,10 @@ func newBench(f *testing.F) *bench {
 		}},
 		PBX: PBX{Networks: []Network{{Prefix: netip.MustParsePrefix("192.168.1.0/24")}}, Listen: "office", Targets: []string{"sip:192.168.1.10"}},
 		Screener: screenFunc(func(c screening.Call) screening.Decision {
-			n++
-			return screening.Decision{Call: c, Mode: screening.Enforce, Number: screening.Number{Digits: "1"}, Verdict: verdicts[n%len(verdicts)]}
+			b.calls++
+			return screening.Decision{
+				Call: c, Mode: screening.Enforce, Number: screening.Number{Digits: "1"}, Verdict: verdicts[(b.calls-1)%len(verdicts)],
+			}
 		}),
 		Key: make([]byte, 32), Timers: Timers{T1: time.Hour},
 	}, func(at netip.AddrPort) (packetConn, netip.AddrPort, error) { return b.out, at, nil })
@@ -152,7 +154,7 @@ func FuzzHandle(f *testing.F) {
 	}
 	b := newBench(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		b.last = nil
+		b.last, b.calls = nil, 0
 		for _, raw := range bytes.Split(data, []byte("\r\n=\r\n")) {
 			raw, fromPBX := bytes.CutPrefix(raw, []byte("<"))
 			side := 0

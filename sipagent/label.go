@@ -12,33 +12,33 @@ import (
 // maxName is how many bytes of a display name Asterisk keeps.
 const maxName = 79
 
-// tagged are the headers whose display name a PBX may show.
-var tagged = [...]wire.Kind{wire.From, wire.PAssertedIdentity, wire.PPreferredIdentity, wire.RemotePartyID}
-
 // putLabel edits the label into the display name of every identity header that
 // goes on to the PBX: a PBX shows the name of one header and ignores the
 // others', and takes an empty name of the one it prefers. A header without a
 // name gets the one of From, else the number, else the label alone.
 func (w *work) putLabel(m *wire.Message, from *peer, d screening.Decision, label string) {
 	caller, _ := wire.ReadAddress(m.Raw, m.First(wire.From).Value)
-	fallback := caller.Display.Of(m.Raw)
-	quoted := caller.Quoted
-	if len(bytes.Trim(fallback, "\" ")) == 0 && !d.Call.Withheld {
+	fallback, quoted := caller.Display.Of(m.Raw), caller.Quoted
+	if unnamed(fallback) && !d.Call.Withheld {
 		fallback, quoted = []byte(d.Number.Digits), false
 	}
-	for _, k := range tagged {
-		if k != wire.From && !from.trust {
-			continue
-		}
-		eachAddress(m, k, func(a wire.Address) {
+	w.rename(m, caller, w.labelled(label, fallback, quoted))
+	if !from.trust {
+		return
+	}
+	for _, s := range sources {
+		eachAddress(m, s.kind, func(a wire.Address) {
 			name, isQuoted := a.Display.Of(m.Raw), a.Quoted
-			if len(bytes.Trim(name, "\" ")) == 0 {
+			if unnamed(name) {
 				name, isQuoted = fallback, quoted
 			}
 			w.rename(m, a, w.labelled(label, name, isQuoted))
 		})
 	}
 }
+
+// unnamed reports a display name that shows nothing.
+func unnamed(display []byte) bool { return len(bytes.Trim(display, "\" ")) == 0 }
 
 // rename edits the display name of an address, and nothing else of it.
 func (w *work) rename(m *wire.Message, a wire.Address, name []byte) {

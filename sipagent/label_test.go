@@ -41,6 +41,7 @@ func TestLabelGoesIntoEveryIdentity(t *testing.T) {
 			[]string{`From: sip:1@a;tag=f;x=y`},
 			[]string{`From: "推销×3475 13041439112" <sip:1@a>;tag=f;x=y`},
 		},
+		{"a comma is no list", []string{`From: sip:1@a,b;tag=f`}, []string{`From: "推销×3475 13041439112" <sip:1@a,b>;tag=f`}},
 		{"escaped quote", []string{`From: "a \"b\" \\" <sip:1@a>;tag=f`}, []string{`From: "推销×3475 a \"b\" \\" <sip:1@a>;tag=f`}},
 		{"quote in a name that is no token", []string{`From: a "b" \ <sip:1@a>;tag=f`}, []string{`From: "推销×3475 a \"b\" \\" <sip:1@a>;tag=f`}},
 		{"UTF-8 without quotes", []string{`From: 张三 <sip:1@a>;tag=f`}, []string{`From: "推销×3475 张三" <sip:1@a>;tag=f`}},
