@@ -65,6 +65,14 @@ func (w *work) answer(m *wire.Message, via wire.ViaValue, status int, phrase, ta
 	return []byte(r.String())
 }
 
+// timestamp is what a 100 repeats of its INVITE (RFC 3261 section 8.2.6.1).
+func timestamp(m *wire.Message) []header {
+	for _, h := range named(m, "timestamp") {
+		return []header{{"Timestamp", string(h.Value.Of(m.Raw))}}
+	}
+	return nil
+}
+
 // reply answers the request that is being handled and keeps nothing (RFC 3261
 // section 8.2.7): a retransmission is answered again, an ACK is known by the tag.
 func (w *work) reply(status int, extra []header) {

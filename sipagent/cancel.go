@@ -37,10 +37,19 @@ func (s *setup) sendCancel(w *work) {
 
 // reasons returns the Reason headers of a CANCEL (RFC 3326), as they came.
 func reasons(m *wire.Message) (lines []byte) {
-	for i := range m.Headers {
-		if h := &m.Headers[i]; h.Kind == wire.Other && wire.EqualFold(h.Name.Of(m.Raw), "reason") {
-			lines = append(lines, h.Line.Of(m.Raw)...)
-		}
+	for _, h := range named(m, "reason") {
+		lines = append(lines, h.Line.Of(m.Raw)...)
 	}
 	return lines
+}
+
+// named returns the headers of a name that has no Kind, which must be given in
+// lower case.
+func named(m *wire.Message, name string) (found []wire.Header) {
+	for _, h := range m.Headers {
+		if h.Kind == wire.Other && wire.EqualFold(h.Name.Of(m.Raw), name) {
+			found = append(found, h)
+		}
+	}
+	return found
 }

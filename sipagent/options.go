@@ -70,7 +70,7 @@ type Timers struct {
 
 // Limits bound what strangers and peers can make us keep. Zero takes the default.
 type Limits struct {
-	Setups       int // calls being set up at once; default 20000; more get 480
+	Setups       int // calls that are being set up, or were in the last half minute; default 20000; more get 480
 	MessageBytes int // longest datagram; default 65535; longer ones are dropped
 }
 

@@ -25,8 +25,8 @@ func (w *work) request() {
 		w.invite()
 	case string(method) == "INVITE" && w.peer.trunk && !w.routedByUs():
 		w.reply(481, nil)
-	case string(method) == "REGISTER":
-		w.reply(403, nil)
+	case string(method) == "REGISTER", string(method) != "INVITE" && wire.EqualFold(method, "invite"):
+		w.reply(403, nil) // there are PBXs that take "Invite" for INVITE; it would ring unscreened
 	case string(method) == "OPTIONS" && (w.forUs() || w.lastHop()):
 		w.reply(200, nil)
 	default:

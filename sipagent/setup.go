@@ -76,7 +76,7 @@ func (w *work) invite() {
 	}
 	s.mu.Lock()
 	defer s.unlock()
-	s.respond(w, 100, "", nil)
+	s.respond(w, 100, "", timestamp(s.msg))
 	if w.peer.trunk {
 		s.screen(w, newCall(s.msg, req.Recipient, w.peer, w.now()))
 		return
