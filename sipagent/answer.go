@@ -42,6 +42,7 @@ func (w *work) answer(m *wire.Message, via wire.ViaValue, status int, phrase, ta
 		r.Reason = phrases[status]
 	}
 	top := m.First(wire.Via)
+	w.forgetEdits() // of a way that it did not take
 	w.markReceived(m, via, w.src)
 	marked := w.splice(m.Raw[:top.Value.End])
 	r.AppendHeader(sip.NewHeader("Via", string(marked[top.Value.Start:])))
@@ -76,7 +77,6 @@ func timestamp(m *wire.Message) []header {
 // reply answers the request that is being handled and keeps nothing (RFC 3261
 // section 8.2.7): a retransmission is answered again, an ACK is known by the tag.
 func (w *work) reply(status int, extra []header) {
-	w.forgetEdits()
 	b := w.answer(&w.msg, w.via, status, "", w.tag(w.tok), extra)
 	w.send(w.in, b, replyAddr(w.via, w.src))
 }

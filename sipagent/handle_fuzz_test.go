@@ -48,8 +48,8 @@ var verdicts = []screening.Verdict{
 	{Action: screening.Reject, Rule: "fraud", Status: 603, Reason: "Decline"},
 }
 
-func newBench(f *testing.F) *bench {
-	f.Helper()
+func newBench(t testing.TB) *bench {
+	t.Helper()
 	b := &bench{out: &sink{}}
 	agent, err := newAgent(Options{
 		Listeners: []Listener{{Name: "trunk", Address: "udp:198.51.100.5:5060"}, {Name: "office", Address: "udp:192.168.1.20:5060"}},
@@ -67,7 +67,7 @@ func newBench(f *testing.F) *bench {
 		Key: make([]byte, 32), Timers: Timers{T1: time.Hour},
 	}, func(at netip.AddrPort) (packetConn, netip.AddrPort, error) { return b.out, at, nil })
 	if err != nil {
-		f.Fatal(err)
+		t.Fatal(err)
 	}
 	b.agent = agent
 	for i, src := range []string{"203.0.113.10:5060", "192.168.1.10:5060"} {
@@ -103,6 +103,24 @@ func (b *bench) handle(t *testing.T, side int, raw []byte) {
 			b.last = m
 		}
 	}
+}
+
+// A message that breaks us costs that message.
+func TestPanicCostsOneMessage(t *testing.T) {
+	b := newBench(t)
+	c := (&phone{addr: b.sides[0].src, proxy: b.agent.Addr("trunk")}).newCall("broken")
+	parser := b.agent.parser
+	b.agent.parser = nil
+	b.sides[0].work.handle(b.sides[0].src, sipBytes(c.request("INVITE", "")))
+	if n := b.agent.Drops()["panic"]; n != 1 || len(b.out.sent) != 0 {
+		t.Errorf("%d panics, %d messages sent; want one and none", n, len(b.out.sent))
+	}
+	b.agent.parser = parser
+	b.handle(t, 0, sipBytes(c.request("INVITE", "")))
+	if len(b.out.sent) != 2 {
+		t.Errorf("%d messages sent, want the 100 and the INVITE", len(b.out.sent))
+	}
+	b.agent.endSetups()
 }
 
 // vias are the Via lines of the last request that left: what an answer to it has.

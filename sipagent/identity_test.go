@@ -54,6 +54,7 @@ func TestWhoCalls(t *testing.T) {
 		{"From without brackets", []string{"From: sip:1@a;tag=f"}, by("From", "sip:1@a", ""), by("From", "sip:1@a", "")},
 		{"Privacy: id", []string{from, "Privacy: id"}, withheld(byFrom), withheld(byFrom)},
 		{"Privacy: ID;critical", []string{from, "privacy: ID;critical"}, withheld(byFrom), withheld(byFrom)},
+		{"Privacy of nothing", []string{from, "Privacy:"}, byFrom, byFrom},
 		{"Privacy: none", []string{from, "Privacy: None"}, byFrom, byFrom},
 		{"Remote-Party-ID;privacy=full", []string{from, `Remote-Party-ID: <sip:13000000003@a>;privacy=full`}, withheld(by("Remote-Party-ID", "sip:13000000003@a", "")), byFrom},
 		{

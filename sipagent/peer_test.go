@@ -76,6 +76,10 @@ func TestOutboundCallsChooseATrunk(t *testing.T) {
 		r.pbx.send(c.request("ACK", ""))
 	}
 	r.pbx.proxy = by["office"]
+	strict := r.pbx.newCall("strict") // RFC 3261 section 16.4
+	strict.uri, strict.routes = "sip:"+by["second"].String()+";lr", []string{"<sip:100@carrier.example>"}
+	r.pbx.send(strict.request("BYE", ""))
+	second.want("BYE sip:100@carrier.example SIP/2.0\r\n")
 	for _, p := range []*phone{r.carrier, second, r.pbx} {
 		p.silent(0)
 	}
@@ -85,7 +89,8 @@ func TestOutboundCallsChooseATrunk(t *testing.T) {
 func TestOutboundCallsGoNowhereElse(t *testing.T) {
 	r, second := trunksRig(t)
 	other := newPhoneAt(t, "127.0.0.99")
-	for i, routes := range [][]string{nil, {"<sip:" + other.addr.String() + ";lr>"}} {
+	own := "<sip:" + r.at("office").String() + ";lr>"
+	for i, routes := range [][]string{nil, {"<sip:" + other.addr.String() + ";lr>"}, {own, own, "<sip:" + other.addr.String() + ";lr>"}} {
 		for _, tag := range []string{"", ";tag=x"} {
 			for _, method := range []string{"INVITE", "MESSAGE"} {
 				c := r.pbx.newCall(fmt.Sprint("nowhere-", i, tag, method))
@@ -96,7 +101,7 @@ func TestOutboundCallsGoNowhereElse(t *testing.T) {
 				if strings.HasPrefix(string(m), "SIP/2.0 100") {
 					m, _ = r.pbx.next(patience)
 				}
-				if !strings.HasPrefix(string(m), "SIP/2.0 404 Not Found") {
+				if !strings.HasPrefix(string(m), "SIP/2.0 404 Not Found\r\nVia: "+c.via+"\r\nFrom: "+c.from+"\r\n") {
 					t.Errorf("%s: %q, want 404", c.id, m)
 				}
 			}
@@ -220,7 +225,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"pbx: networks and targets":            func(o *Options) { o.PBX.Targets = nil },
 		`carrier: target "127.0.0.2"`:          func(o *Options) { o.Trunks[0].Targets[0] = "127.0.0.2" },
 		`pbx: target "tel:100"`:                func(o *Options) { o.PBX.Targets[0] = "tel:100" },
-		`pbx: target "sip:nobody.invalid"`:     func(o *Options) { o.PBX.Targets[0] = "sip:nobody.invalid" },
+		`pbx: target "sip:a..b"`:               func(o *Options) { o.PBX.Targets[0] = "sip:a..b" },
 	} {
 		o := good()
 		change(&o)

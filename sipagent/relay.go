@@ -139,7 +139,6 @@ func (w *work) relay(kind byte) {
 
 // unroutable answers what no trunk answers for.
 func (w *work) unroutable() {
-	w.forgetEdits()
 	switch {
 	case w.msg.Is("ACK"):
 		w.drop(dropNowhere)

@@ -118,7 +118,6 @@ func (s *setup) forward(w *work, d *screening.Decision) {
 	m := s.msg
 	to, ok := w.nextHop(m)
 	if !ok {
-		w.forgetEdits()
 		s.respond(w, 404, "", nil)
 		return
 	}
@@ -220,7 +219,6 @@ func (s *setup) answered(w *work) {
 func (s *setup) pass(w *work) {
 	m := &w.msg
 	if _, ok := w.popVia(m); !ok {
-		w.forgetEdits()
 		w.drop(dropUnproven)
 		return
 	}
