@@ -1,7 +1,7 @@
 FUZZTIME ?= 10m
 BENCHFLAGS ?= --runs 5
 
-.PHONY: run test check bench fuzz
+.PHONY: run test e2e check bench fuzz
 
 run: ## a simulated office on this machine: carrier, PBX, directory and calls
 	go run ./cmd/callscreen demo
@@ -9,6 +9,9 @@ run: ## a simulated office on this machine: carrier, PBX, directory and calls
 test: ## installs what the tests need, on Debian as root
 	tools/install.sh
 	go test -race -shuffle=on ./...
+
+e2e: ## the binary alone: SIPp, kill -9, a failing Juhe, signals (make test has them too)
+	go test -count=1 ./e2e/...
 
 check:
 	tools/check.sh

@@ -1,0 +1,37 @@
+// Package e2e tries callscreen as an office runs it: the binary itself, its
+// files and signals, and SIP over real sockets between a carrier, the proxy and
+// a PBX, each at an address of its own.
+//
+// It knows what the pages promise (configuration, record, messages on the wire)
+// and nothing of how it is done: its phones are bare sockets and SIPp.
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// binary is the callscreen under test.
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(buildAndRun(m))
+}
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "callscreen-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "callscreen")
+	if out, err := exec.Command("go", "build", "-o", binary, "callscreen/cmd/callscreen").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building callscreen: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
