@@ -102,6 +102,7 @@ func TestRestartBeforeTheInviteComesAgain(t *testing.T) {
 	c := r.carrier.newCall("again")
 	r.carrier.send(c.request("INVITE", ""))
 	r.carrier.want("SIP/2.0 100")
+	<-s.calls // being asked about: one that comes while the agent ends is not
 	r.restart()
 	r.carrier.send(c.request("INVITE", ""))
 	r.carrier.want("SIP/2.0 100")
@@ -242,6 +243,7 @@ func TestRunEndsQueries(t *testing.T) {
 		}))
 		r.carrier.send(r.carrier.newCall("asking").request("INVITE", ""))
 		r.carrier.want("SIP/2.0 100")
+		synctest.Wait() // for the query to be asked
 		r.stop()
 		if !ended {
 			t.Error("Run did not wait for the query")

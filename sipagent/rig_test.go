@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -190,12 +191,12 @@ func newPhone(t *testing.T) *phone {
 // newPhoneAt opens a phone on an address of the loopback interface.
 func newPhoneAt(t *testing.T, ip string) *phone {
 	t.Helper()
-	conn, addr, err := bind(netip.AddrPortFrom(netip.MustParseAddr(ip), 0))
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(ip)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return &phone{t: t, conn: conn.(phoneConn), addr: addr}
+	return &phone{t: t, conn: conn, addr: conn.LocalAddr().(*net.UDPAddr).AddrPort()}
 }
 
 // send sends a message to the proxy; its line breaks may be bare.

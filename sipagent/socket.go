@@ -38,7 +38,9 @@ func bind(at netip.AddrPort) (packetConn, netip.AddrPort, error) {
 	}
 	_ = conn.SetReadBuffer(socketBuffer)  // as much as the kernel allows;
 	_ = conn.SetWriteBuffer(socketBuffer) // less is no error
-	return conn, conn.LocalAddr().(*net.UDPAddr).AddrPort(), nil
+	local := conn.LocalAddr().(*net.UDPAddr).AddrPort()
+	socket, err := unpolled(conn, at)
+	return socket, local, err
 }
 
 // listener is one UDP socket. All that arrives by it leaves by it.

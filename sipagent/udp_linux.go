@@ -1,0 +1,129 @@
+package sipagent
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// udpSocket is a UDP socket whose reader waits in the kernel and not in Go's
+// poller, where every datagram of a call costs two rounds of epoll, two reads
+// and often the waking of a second thread (docs/decisions/0004).
+type udpSocket struct {
+	fd      int
+	six     bool
+	using   sync.RWMutex // held for reading by whoever uses fd, for writing by who closes it
+	closing atomic.Bool
+	yielded time.Time // the reader's own
+}
+
+// slice is a little less than the Go runtime lets a goroutine run at a stretch. A
+// reader that never parks would be over it, be taken off its processor at every
+// look of the runtime's monitor, and keep that looking 10,000 times a second.
+const slice = 8 * time.Millisecond
+
+// unpolled takes the socket of conn away from Go's poller; conn is closed.
+func unpolled(conn *net.UDPConn, at netip.AddrPort) (packetConn, error) {
+	defer conn.Close()
+	s := &udpSocket{six: at.Addr().Is6()}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil, fmt.Errorf("taking the socket: %w", err)
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) { s.fd, failed = duplicate(int(fd)) })
+	if err = errors.Join(err, failed); err != nil {
+		return nil, fmt.Errorf("taking the socket: %w", err)
+	}
+	return s, nil
+}
+
+// duplicate returns another descriptor of the same socket, which blocks.
+func duplicate(fd int) (int, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	own, err := syscall.Dup(fd)
+	if err != nil {
+		return own, err
+	}
+	syscall.CloseOnExec(own)
+	if err := syscall.SetNonblock(own, false); err != nil {
+		syscall.Close(own)
+		return own, err
+	}
+	return own, nil
+}
+
+// ReadFromUDPAddrPort waits for a datagram. There may be one reader at a time.
+func (s *udpSocket) ReadFromUDPAddrPort(b []byte) (n int, src netip.AddrPort, err error) {
+	s.using.RLock()
+	defer s.using.RUnlock()
+	if now := time.Now(); now.Sub(s.yielded) > slice {
+		s.yielded = now
+		runtime.Gosched()
+	}
+	var from syscall.Sockaddr
+	err = syscall.EINTR
+	for errors.Is(err, syscall.EINTR) && !s.closing.Load() {
+		n, from, err = syscall.Recvfrom(s.fd, b, 0)
+	}
+	if s.closing.Load() {
+		return 0, src, net.ErrClosed
+	}
+	return n, addrPort(from), err
+}
+
+func addrPort(a syscall.Sockaddr) netip.AddrPort {
+	switch a := a.(type) {
+	case *syscall.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
+	case *syscall.SockaddrInet6:
+		addr := netip.AddrFrom16(a.Addr)
+		if a.ZoneId != 0 {
+			addr = addr.WithZone(strconv.Itoa(int(a.ZoneId)))
+		}
+		return netip.AddrPortFrom(addr, uint16(a.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// WriteToUDPAddrPort sends a datagram.
+func (s *udpSocket) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	s.using.RLock()
+	defer s.using.RUnlock()
+	if s.closing.Load() {
+		return 0, net.ErrClosed
+	}
+	var a syscall.Sockaddr
+	switch {
+	case s.six:
+		a = &syscall.SockaddrInet6{Addr: to.Addr().As16(), Port: int(to.Port())}
+	case to.Addr().Unmap().Is4():
+		a = &syscall.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())}
+	default:
+		return 0, syscall.EAFNOSUPPORT
+	}
+	for {
+		if err := syscall.Sendto(s.fd, b, 0, a); err != syscall.EINTR {
+			return len(b), err
+		}
+	}
+}
+
+// Close ends the reader and frees the address.
+func (s *udpSocket) Close() error {
+	if s.closing.Swap(true) {
+		return net.ErrClosed
+	}
+	_ = syscall.Shutdown(s.fd, syscall.SHUT_RD) // wakes the reader, though it says that nothing is connected
+	s.using.Lock()
+	defer s.using.Unlock()
+	return syscall.Close(s.fd)
+}
