@@ -38,6 +38,7 @@ type Agent struct {
 
 	mu     sync.Mutex
 	setups map[token]*setup
+	clock  clock
 
 	works    sync.Pool // of *work, for what does not come from a socket
 	lookups  sync.WaitGroup

@@ -43,8 +43,8 @@ type setup struct {
 	giveUp    time.Time // when the caller gets an answer, whoever else does not give one
 	stopQuery context.CancelFunc
 
-	timer *time.Timer
-	armed time.Time
+	alarm alarm
+	armed time.Time // when the alarm rings; zero when it does not
 }
 
 // find returns the call of a token, or nil.
@@ -103,6 +103,7 @@ func (w *work) newSetup() *setup {
 		server: ist{timers: &w.timers, state: proceeding}, client: ict{timers: &w.timers}, bye: nict{timers: &w.timers},
 		giveUp: w.now().Add(64 * w.timers.T1),
 	}
+	s.alarm.call = s.fire
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.setups) >= w.limits.Setups {

@@ -31,12 +31,9 @@ func (s *setup) unlock() {
 	case s.over():
 		s.forget()
 	case next.IsZero(), !s.armed.IsZero() && !next.Before(s.armed):
-	case s.timer == nil:
-		s.armed = next
-		s.timer = time.AfterFunc(time.Until(next), s.fire)
 	default:
 		s.armed = next
-		s.timer.Reset(time.Until(next))
+		s.agent.clock.set(&s.alarm, next)
 	}
 	s.mu.Unlock()
 }
@@ -47,9 +44,7 @@ func (s *setup) over() bool {
 }
 
 func (s *setup) forget() {
-	if s.timer != nil {
-		s.timer.Stop()
-	}
+	s.agent.clock.drop(&s.alarm)
 	s.agent.mu.Lock()
 	defer s.agent.mu.Unlock()
 	if s.agent.setups[s.token] == s {
@@ -57,7 +52,7 @@ func (s *setup) forget() {
 	}
 }
 
-// fire is the timer: it does whatever is due by now.
+// fire does whatever is due by now.
 func (s *setup) fire() {
 	w, done := s.agent.borrow(s)
 	defer done()
