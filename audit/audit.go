@@ -22,8 +22,9 @@ import (
 )
 
 const (
-	flushEvery  = time.Second // a line waits no longer than this, however busy the queue
-	flushAt     = 64 << 10    // nor do more bytes than this wait
+	gather      = 20 * time.Millisecond // what the first decision waits for others: waking up costs more than a line
+	flushEvery  = time.Second           // a line waits no longer than this, however busy the queue
+	flushAt     = 64 << 10              // nor do more bytes than this wait
 	warnEvery   = time.Minute
 	closeWithin = 5 * time.Second
 )
@@ -189,6 +190,9 @@ func (l *Log) write() {
 			if !ok { // the last decision found no other behind it, and was flushed
 				l.swap()
 				return
+			}
+			if len(l.pending) == 0 {
+				time.Sleep(gather)
 			}
 			l.line(d)
 			if l.due(len(l.queue)) {

@@ -19,7 +19,7 @@ func newLog(to *os.File) (log zerolog.Logger, stop func()) {
 		form = zerolog.ConsoleWriter{Out: unclosed{to}, TimeFormat: time.TimeOnly}
 	}
 	direct := zerolog.New(form).Level(zerolog.InfoLevel).With().Timestamp().Logger()
-	const lines, poll = 4096, 10 * time.Millisecond
+	const lines, poll = 4096, 50 * time.Millisecond
 	queue := diode.NewWriter(form, lines, poll, func(missed int) {
 		direct.Warn().Err(fmt.Errorf("%d lines", missed)).Msg("log lines lost")
 	})
