@@ -184,3 +184,33 @@ func TestToken(t *testing.T) {
 		}
 	}
 }
+
+// A request loops only if nothing has changed that decides where it goes (RFC
+// 5393 section 4.2).
+func TestLoopHash(t *testing.T) {
+	base := "INVITE sip:a@b SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx\nRoute: <sip:r;lr>\n" +
+		"From: <sip:a@b>;tag=f\nTo: <sip:b@b>\nCall-ID: i\nCSeq: 1 INVITE\n\n"
+	hash := func(text string, in byte, trunk bool) loopHash {
+		m := &wire.Message{}
+		if err := m.Scan(sipBytes(text)); err != nil {
+			t.Fatal(err)
+		}
+		return loopOf(m, in, trunk)
+	}
+	want := hash(base, 0, true)
+	for _, same := range [][2]string{{"Via:", "v:"}, {"z9hG4bKx", "z9hG4bKy"}, {"<sip:b@b>", "<sip:b@b>;tag=t"}, {"\n\n", "\nSubject: x\n\n"}} {
+		if hash(strings.Replace(base, same[0], same[1], 1), 0, true) != want {
+			t.Errorf("%q for %q changes the hash", same[1], same[0])
+		}
+	}
+	for _, other := range [][2]string{
+		{"sip:a@b SIP", "sip:a@c SIP"}, {"<sip:r;lr>", "<sip:s;lr>"}, {"Route:", "X:"}, {"tag=f", "tag=g"}, {"Call-ID: i", "Call-ID: j"}, {"CSeq: 1", "CSeq: 2"},
+	} {
+		if hash(strings.Replace(base, other[0], other[1], 1), 0, true) == want {
+			t.Errorf("%q for %q does not change the hash", other[1], other[0])
+		}
+	}
+	if hash(base, 1, true) == want || hash(base, 0, false) == want {
+		t.Error("the hash does not tell listeners or sides apart")
+	}
+}

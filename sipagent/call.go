@@ -16,7 +16,7 @@ func newCall(m *wire.Message, to sip.Uri, from *peer, at time.Time) screening.Ca
 	id := identify(m, from.trust)
 	c := screening.Call{
 		ID: string(m.Value(wire.CallID)), At: at, Trunk: from.name,
-		From: string(id.addr.URI.Of(m.Raw)), Name: displayName(m.Raw, id.addr), Header: id.header,
+		From: string(id.addr.URI.Of(m.Raw)), Name: string(id.addr.AppendName(nil, m.Raw)), Header: id.header,
 		Withheld: withheld(m, from.trust), To: to.User,
 	}
 	if !strings.HasPrefix(to.Scheme, "sip") {
@@ -135,9 +135,4 @@ func namesSigned(m *wire.Message) bool {
 		}
 	}
 	return false
-}
-
-// displayName returns the text of a display name, unescaped.
-func displayName(raw []byte, a wire.Address) string {
-	return string(a.AppendName(nil, raw))
 }

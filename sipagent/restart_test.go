@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"callscreen/screening"
 )
 
@@ -146,7 +148,9 @@ func TestScreeningBreaks(t *testing.T) {
 	}
 	for name, tt := range tests {
 		recorded := make(chan screening.Decision, 1)
+		var log bytes.Buffer
 		r := newRig(t, tt.s, func(o *Options) {
+			o.Logger = zerolog.New(&log)
 			o.Recorder = recordFunc(func(d screening.Decision) {
 				recorded <- d
 				if tt.record != nil {
@@ -171,6 +175,10 @@ func TestScreeningBreaks(t *testing.T) {
 		r.carrier.want("SIP/2.0 200")
 		r.quiet()
 		r.drops("panic", 1)
+		r.stop()
+		if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, `"call":"broken"`) || !strings.Contains(got, "panic") {
+			t.Errorf("%s: log = %q, want one line about the call", name, got)
+		}
 	}
 }
 
