@@ -370,23 +370,6 @@ func TestAnswerToAnotherMethod(t *testing.T) {
 	r.carrier.want("SIP/2.0 200")
 }
 
-func TestTryingRepeatsTheTimestamp(t *testing.T) {
-	r := newRig(t, allowed)
-	c := r.carrier.newCall("timestamp")
-	c.extra = []string{"timestamp:  54.21 "}
-	r.carrier.send(c.request("INVITE", ""))
-	if got := r.carrier.want("SIP/2.0 100").headers("Timestamp"); len(got) != 1 || got[0] != "54.21" {
-		t.Errorf("Timestamp of the 100 = %q", got)
-	}
-	c.id += "-without"
-	c.extra = nil
-	c.via += "-without"
-	r.carrier.send(c.request("INVITE", ""))
-	if got := r.carrier.want("SIP/2.0 100").headers("Timestamp"); len(got) != 0 {
-		t.Errorf("Timestamp of the 100 = %q, want none", got)
-	}
-}
-
 // 180 and 200 back to back arrive both, in order.
 func TestAnswersKeepTheirOrder(t *testing.T) {
 	r := newRig(t, labelled)
