@@ -129,3 +129,27 @@ func TestTryingRepeatsTheTimestamp(t *testing.T) {
 		t.Errorf("Timestamp of the 100 = %q, want none", got)
 	}
 }
+
+// An answer by the branch of a set-up goes nowhere if it is to neither INVITE nor
+// CANCEL, or if nobody is left to send it to.
+func TestAnswersToNobody(t *testing.T) {
+	r := newRig(t, allowed)
+	c := r.carrier.newCall("nobody")
+	inv := r.invite(c)
+	ringing := inv.answer("180 Ringing")
+	r.pbx.send(strings.Replace(ringing, "CSeq: 1 INVITE", "CSeq: 1 INFO", 1))
+	r.pbx.send(strings.Replace(ringing, "Via: "+c.via+"\n", "", 1))
+	r.quiet()
+	r.drops("unproven", 2)
+	r.pbx.send(ringing)
+	r.carrier.want("SIP/2.0 180")
+}
+
+func TestGarbage(t *testing.T) {
+	r := newRig(t, allowed)
+	for _, garbage := range []string{"\x16\x03\x01\x02", "GET / HTTP/1.1\r\n\r\n", "INVITE sip:a@b SIP/2.0\r\n"} {
+		r.carrier.send(garbage)
+	}
+	r.quiet()
+	r.drops("not-sip", 3)
+}

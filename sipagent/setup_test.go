@@ -358,18 +358,6 @@ func TestTableIsFull(t *testing.T) {
 	}
 }
 
-// An answer by the branch of a set-up that is to neither INVITE nor CANCEL is
-// nobody's.
-func TestAnswerToAnotherMethod(t *testing.T) {
-	r := newRig(t, allowed)
-	inv := r.invite(r.carrier.newCall("method"))
-	r.pbx.send(strings.Replace(inv.answer("200 OK"), "CSeq: 1 INVITE", "CSeq: 1 INFO", 1))
-	r.quiet()
-	r.drops("unproven", 1)
-	r.pbx.send(inv.answer("200 OK"))
-	r.carrier.want("SIP/2.0 200")
-}
-
 // 180 and 200 back to back arrive both, in order.
 func TestAnswersKeepTheirOrder(t *testing.T) {
 	r := newRig(t, labelled)
