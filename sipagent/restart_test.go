@@ -225,17 +225,21 @@ func TestDrain(t *testing.T) {
 func TestDrainEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newTimedRig(t, allowed)
-		r.invite(r.carrier.newCall("ringing"))
+		c := r.carrier.newCall("ringing")
+		r.pbx.send(r.invite(c).answer("180 Ringing"))
+		r.carrier.want("SIP/2.0 180")
+		r.cancel(c)
 		start := time.Now()
 		r.stop()
 		if took := time.Since(start); took != 5*time.Second {
 			t.Errorf("ended after %v, want Timers.Drain", took)
 		}
-		for range 3 {
-			r.pbx.want("INVITE ") // by timer A
+		for range 4 {
+			r.pbx.want("CANCEL ") // by timer E
 		}
 		r.pbx.silent(time.Minute)
 		r.forgotten()
+		r.drops("send-failed", 0)
 	})
 }
 
