@@ -85,6 +85,20 @@ func TestDecisionAfterCancel(t *testing.T) {
 	}
 }
 
+// Nor does a Recorder that breaks over it.
+func TestRecorderBreaksAfterCancel(t *testing.T) {
+	s := newCounted()
+	r := newRig(t, s, func(o *Options) { o.Recorder = recordFunc(func(screening.Decision) { panic("broken") }) })
+	c := r.carrier.newCall("broken")
+	r.carrier.send(c.request("INVITE", ""))
+	r.carrier.want("SIP/2.0 100")
+	r.cancel(c)
+	r.carrier.want("SIP/2.0 487")
+	r.stop() // waits for what the end of the lookup does
+	r.pbx.silent(0)
+	r.drops("panic", 1)
+}
+
 // Before a provisional answer a CANCEL must wait (RFC 3261 section 9.1).
 func TestCancelIsHeld(t *testing.T) {
 	for _, provisional := range []string{"100 Trying", "180 Ringing"} {
