@@ -47,6 +47,12 @@ func Decode(file string, data []byte, target any) *Document {
 	return d
 }
 
+// New returns a Document about a file that is no YAML and that the caller reads:
+// it collects what is reported with [Document.ReportAt].
+func New(file string) *Document {
+	return &Document{file: file, failed: map[*yaml.Node]bool{}}
+}
+
 // Defaulter is implemented by the elements of slices and maps that do not begin
 // as the zero value.
 type Defaulter interface{ SetDefaults() }
@@ -77,16 +83,33 @@ func (d *Document) Report(text, hint string, path ...any) {
 	}
 }
 
+// ReportAt adds an error at a line and column, both from 1; 0 where not known.
+func (d *Document) ReportAt(line, column int, text, hint string) {
+	d.add(Error{Line: line, Column: column, Text: text, Hint: hint})
+}
+
+// Remark returns what [Document.Report] would add, and adds nothing: for what is
+// odd about a file and no error.
+func (d *Document) Remark(text, hint string, path ...any) Error {
+	e := Error{Line: 1, Column: 1, Text: text, Hint: hint}
+	if n, _ := d.find(path); n != nil {
+		e.Line, e.Column = n.Line, n.Column
+	}
+	return d.tidy(e)
+}
+
 // ReportNode adds an error at n, whatever there is about it already.
 func (d *Document) ReportNode(n *yaml.Node, text, hint string) {
 	d.failed[n] = true
 	d.add(Error{Line: n.Line, Column: n.Column, Text: text, Hint: hint})
 }
 
-// add records e with nothing in it that a terminal would obey.
-func (d *Document) add(e Error) {
+func (d *Document) add(e Error) { d.errors = append(d.errors, d.tidy(e)) }
+
+// tidy gives e its file, and leaves nothing in it that a terminal would obey.
+func (d *Document) tidy(e Error) Error {
 	e.File, e.Text, e.Hint = d.file, plain(e.Text), plain(e.Hint)
-	d.errors = append(d.errors, e)
+	return e
 }
 
 // Has reports whether the file holds a value at path; see [Document.Report].

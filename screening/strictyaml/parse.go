@@ -32,8 +32,10 @@ func (d *Document) parse(data []byte) {
 		return
 	}
 	if len(docs) == 2 {
-		d.stop(Error{Line: docs[1].Line, Column: docs[1].Column, Text: "a second document begins here",
-			Hint: "write one document a file, without a line ---"})
+		d.stop(Error{
+			Line: docs[1].Line, Column: docs[1].Column, Text: "a second document begins here",
+			Hint: "write one document a file, without a line ---",
+		})
 		return
 	}
 	if len(docs) == 0 || len(docs[0].Content) == 0 || empty(docs[0].Content[0]) {

@@ -91,7 +91,7 @@ var (
 func set(v reflect.Value, text string) bool {
 	switch k := v.Kind(); {
 	case v.Type() == durationType:
-		t, ok := duration(text)
+		t, ok := Duration(text)
 		v.SetInt(int64(t))
 		return ok
 	case k == reflect.Bool:
@@ -113,9 +113,9 @@ func set(v reflect.Value, text string) bool {
 	return false
 }
 
-// duration reads what [time.ParseDuration] does, and whole days in front: "90d",
-// "1d12h". No time is negative.
-func duration(text string) (time.Duration, bool) {
+// Duration reads what [time.ParseDuration] does, and whole days in front: "90d",
+// "1d12h". No time is negative; ok is false for what is no time.
+func Duration(text string) (t time.Duration, ok bool) {
 	const day = 24 * time.Hour
 	var sum time.Duration
 	if days, rest, ok := strings.Cut(text, "d"); ok {

@@ -72,8 +72,10 @@ func TestDecode(t *testing.T) {
 		{"name: yes", office{Name: "yes", Phones: 7}},
 		{"name: true", office{Name: "true", Phones: 7}},
 		{`name: ""`, office{Phones: 7}},
-		{"mode: LOUD\nopen: true\nphones: -3\nport: 65535\nshare: 0.25",
-			office{Name: "old", Mode: "LOUD", Open: true, Phones: -3, Port: 65535, Share: 0.25}},
+		{
+			"mode: LOUD\nopen: true\nphones: -3\nport: 65535\nshare: 0.25",
+			office{Name: "old", Mode: "LOUD", Open: true, Phones: -3, Port: 65535, Share: 0.25},
+		},
 		{"keep: 90d", office{Name: "old", Phones: 7, Keep: 90 * 24 * time.Hour}},
 		{"keep: 1d12h", office{Name: "old", Phones: 7, Keep: 36 * time.Hour}},
 		{`keep: "800ms"`, office{Name: "old", Phones: 7, Keep: 800 * time.Millisecond}},
@@ -86,8 +88,10 @@ func TestDecode(t *testing.T) {
 		{"numbers:\ndesks:\nrooms:\nboss:", office{Name: "old", Phones: 7}},
 		{"desks: [{owner: a}, {ring: 2s}]", office{Name: "old", Phones: 7, Desks: []desk{{Owner: "a", Ring: time.Second}, {Ring: 2 * time.Second}}}},
 		{"rooms: {a: {owner: b}}", office{Name: "old", Phones: 7, Rooms: map[string]desk{"a": {Owner: "b", Ring: time.Second}}}},
-		{"lunch: true\nboss: {inner: {owner: x}}", office{Name: "old", Phones: 7, Lunch: &yes,
-			Boss: &desk{Ring: time.Second, Inner: &desk{Owner: "x", Ring: time.Second}}}},
+		{"lunch: true\nboss: {inner: {owner: x}}", office{
+			Name: "old", Phones: 7, Lunch: &yes,
+			Boss: &desk{Ring: time.Second, Inner: &desk{Owner: "x", Ring: time.Second}},
+		}},
 	}
 	for _, tt := range tests {
 		got := office{Name: "old", Phones: 7}
@@ -285,6 +289,42 @@ func TestReportOnWhatCannotBeRead(t *testing.T) {
 	d.Report("name is missing", "write one", "name")
 	if got := fmt.Sprint(d.Err()); got != "f:1:1: name is missing: write one" {
 		t.Errorf("error of an empty file is %s", got)
+	}
+}
+
+// A remark is no error, and stands where an error would.
+func TestRemark(t *testing.T) {
+	d := Decode("f", []byte("name: a\ndesks:\n  - owner: a\n"), new(office))
+	for _, tt := range []struct {
+		path []any
+		want string
+	}{
+		{[]any{"name"}, "f:1:7: odd\\x1b: see: look"},
+		{[]any{"desks", 0, "owner"}, "f:3:12: odd\\x1b: see: look"},
+		{[]any{"desks", 0, "ring"}, "f:3:5: odd\\x1b: see: look"},
+		{nil, "f:1:1: odd\\x1b: see: look"},
+	} {
+		if got := d.Remark("odd\x1b", "see: look", tt.path...).Error(); got != tt.want {
+			t.Errorf("Remark at %v is %s; want %s", tt.path, got, tt.want)
+		}
+	}
+	if d.Err() != nil {
+		t.Errorf("remarks are errors: %v", d.Err())
+	}
+}
+
+// A file that is no YAML has errors like others.
+func TestReportAt(t *testing.T) {
+	d := New("list.csv")
+	if d.Err() != nil {
+		t.Errorf("Err() of a new document = %v", d.Err())
+	}
+	d.ReportAt(3, 0, "odd\r", "mend it")
+	d.ReportAt(2, 7, "bad", "")
+	d.ReportAt(0, 0, "too long", "")
+	want := "list.csv: too long\nlist.csv:2:7: bad\nlist.csv:3: odd\\r: mend it"
+	if got := fmt.Sprint(d.Err()); got != want {
+		t.Errorf("Err() =\n%s\nwant\n%s", got, want)
 	}
 }
 

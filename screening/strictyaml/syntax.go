@@ -26,10 +26,14 @@ const (
 )
 
 var problems = []problem{
-	{"mapping values are not allowed", "a colon where none can stand",
-		"check the indentation, and quote text that holds a colon", atLine},
-	{"found character that cannot start any token", "a value begins with a sign that YAML keeps for itself",
-		"quote the value, and indent with spaces, not tabs", searched},
+	{
+		"mapping values are not allowed", "a colon where none can stand",
+		"check the indentation, and quote text that holds a colon", atLine,
+	},
+	{
+		"found character that cannot start any token", "a value begins with a sign that YAML keeps for itself",
+		"quote the value, and indent with spaces, not tabs", searched,
+	},
 	{"found a tab character", "a tab in the indentation", "indent with spaces", searched},
 	{"found unexpected end of stream", "a quote is opened here and never closed", "close it", atLine},
 	{"found unexpected document indicator", "a quote is opened here and never closed", "close it", atLine},
@@ -40,8 +44,10 @@ var problems = []problem{
 	{"did not find expected key", "this line fits no block above it", "indent it like its neighbours, and quote a value as a whole", searched},
 	{"did not find expected node content", "a sign of YAML where a value should stand", "write the value, in quotes if it begins with a sign", searched},
 	{"found unknown escape character", "a \\ in double quotes begins no known escape", "write \\\\ or use single quotes", searched},
-	{"did not find expected comment or line break", "a value begins with > or |, which YAML takes for a block of text",
-		`quote the value, as in ">=50"`, atLine},
+	{
+		"did not find expected comment or line break", "a value begins with > or |, which YAML takes for a block of text",
+		`quote the value, as in ">=50"`, atLine,
+	},
 	{"exceeded max depth", tooDeep, "nest less", atLine},
 	{"did not find expected alphabetic or numeric", "& and * begin names of YAML's own", "quote the value", searched},
 }
@@ -60,8 +66,10 @@ func locate(data []byte, err error) Error {
 	line, _ := strconv.Atoi(m[1])
 	if a := unknownAnchor.FindStringSubmatch(m[2]); a != nil {
 		before, _, _ := bytes.Cut(data, []byte("*"+a[1]))
-		return Error{Line: 1 + bytes.Count(before, []byte("\n")), Text: "alias *" + a[1],
-			Hint: "write the value out, or quote it: aliases are not read here"}
+		return Error{
+			Line: 1 + bytes.Count(before, []byte("\n")), Text: "alias *" + a[1],
+			Hint: "write the value out, or quote it: aliases are not read here",
+		}
 	}
 	for _, p := range problems {
 		if !strings.HasPrefix(m[2], p.parser) {
