@@ -21,6 +21,13 @@ type Call struct {
 	Header   string    // the header that said who calls: "From", "P-Asserted-Identity", …
 	Withheld bool      // the caller asked to stay unknown (RFC 3323 Privacy other than none)
 	To       string    // the number that was called, as the carrier wrote it
+
+	// What only policies look at; all of it may be empty, and all of it strangers' bytes.
+	Claimed    string // URI of the From header as it came, whichever header said who calls
+	Asserted   string // URI of the first P-Asserted-Identity as it came, from a trusted trunk or not
+	DivertedBy string // URI of who sent the call on: the topmost Diversion (RFC 5806), else the last diverting entry of History-Info (RFC 7044)
+	Verstat    string // the verstat parameter (3GPP TS 24.229) of the identity that said who calls, else of From: "TN-Validation-Passed"
+	UserAgent  string // the User-Agent header
 }
 
 // Class is the kind of a [Number]. The zero value is ClassInvalid.
@@ -101,12 +108,34 @@ type Directory interface {
 }
 
 // Facts are what a [Policy] judges. Nothing in them changes while it does.
+// Call.At is the time it judges by.
 type Facts struct {
 	Call       Call
 	Number     Number // the caller
 	Called     Number // the called number
+	Diverter   Number // who sent the call on; zero when nobody did or it is no number
+	Mismatch   bool   // From and P-Asserted-Identity name two numbers, and not the same
+	Past       Past
 	Reputation Reputation
-	Failed     error // why the lookup brought no answer; nil when it did or when none was made
+	Source     Source        // where the reputation came from; SourceNone or empty: nobody was asked, or nobody answered
+	Age        time.Duration // how old the reputation is
+	Failed     error         // why the lookup brought no answer; nil when it did or when none was made
+}
+
+// Past is what an [Engine] remembers of a caller when a call comes in. The zero
+// value is a stranger.
+type Past struct {
+	Calls []PastCall // earlier calls of the same number, newest first; at most 31, none older than a week
+	// Dialed is how long ago the office last called the number itself; 0: not in
+	// the last 180 days.
+	Dialed time.Duration
+}
+
+// PastCall is an earlier call of a caller. Attempts that a carrier made for one
+// and the same call count once.
+type PastCall struct {
+	Ago  time.Duration // how long before this call
+	Same bool          // it called the same number as this one
 }
 
 // Action is what becomes of a call. The zero value lets it through.
@@ -139,15 +168,26 @@ type Verdict struct {
 	Rule   string // id of the rule, or one of the Rule constants
 	Why    string // the reason, for the record; never on the wire
 	Label  string // Tag: the finished label, safe in a SIP header
+	ASCII  string // Tag: the label for phones that show nothing but ASCII; empty: the rule has none
 	Status int    // Reject: the SIP status, 400 to 699
 	Reason string // Reject: the reason phrase
+	Cause  string // Reject: value of the Reason header (RFC 3326); empty: no such header
 	Target string // Divert: the SIP URI
+
+	// Ring is the value of the Alert-Info header towards the phone, safe as it
+	// is; empty: none. Not with Reject.
+	Ring string
+	// Headers are header lines to add, to what goes on or with Reject to the
+	// answer: "X-Queue: sales\r\n", several of them one behind the other, safe as they are.
+	Headers string
 }
 
 // Rules that no policy file holds.
 const (
 	RuleDefault     = "default"      // no rule matched
 	RuleNeverReject = "never-reject" // a built-in number that always rings
+	RuleAllowList   = "allow-list"   // the number is on the allow list
+	RuleBlockList   = "block-list"   // the number is on the block list, and not on the allow list
 	RuleFailOpen    = "fail-open"    // screening itself failed
 )
 
@@ -186,14 +226,27 @@ type Decision struct {
 	Call       Call
 	Number     Number
 	Called     Number
+	Diverter   Number // see Facts
+	Mismatch   bool   // see Facts
+	Past       Past
 	Reputation Reputation
 	Source     Source
 	Age        time.Duration // how old the reputation was
 	Failed     error         // why there was no reputation; nil if there was or none was needed
 	Verdict    Verdict       // what the policy decided, whatever the mode
+	Shadow     Verdict       // what it would have decided with its shadow rules in force; zero, with no Rule, where that is the same
 	Mode       Mode
 	Policy     string        // revision of the policy that decided
 	Took       time.Duration // from the arrival of the call to the decision
+}
+
+// Facts returns what the verdict was reached on. Another policy may judge it
+// again, except that a call that needed no lookup holds no reputation.
+func (d *Decision) Facts() Facts {
+	return Facts{
+		Call: d.Call, Number: d.Number, Called: d.Called, Diverter: d.Diverter, Mismatch: d.Mismatch, Past: d.Past,
+		Reputation: d.Reputation, Source: d.Source, Age: d.Age, Failed: d.Failed,
+	}
 }
 
 // Effective returns the verdict that the proxy carries out: the decided one in
