@@ -16,6 +16,7 @@ import (
 type Options struct {
 	Policy *Policy          // required
 	Cache  *Cache           // nil: decide without looking numbers up
+	Memory *Memory          // nil: every caller is a stranger to the policy
 	Trunks map[string]Trunk // by name; a trunk that is not here has the zero Trunk
 	Budget time.Duration    // longest a decision may take, from Call.At; default 800ms
 	Logger zerolog.Logger   // zero: discard
@@ -32,6 +33,7 @@ type Trunk struct {
 type Engine struct {
 	policy atomic.Pointer[Policy]
 	cache  *Cache
+	memory *Memory
 	trunks map[string]Trunk
 	budget time.Duration
 	log    zerolog.Logger
@@ -46,7 +48,7 @@ func New(o Options) (*Engine, error) {
 		return nil, errors.New("screening: budget is negative")
 	}
 	e := &Engine{
-		cache: o.Cache, trunks: make(map[string]Trunk, len(o.Trunks)),
+		cache: o.Cache, memory: o.Memory, trunks: make(map[string]Trunk, len(o.Trunks)),
 		budget: cmp.Or(o.Budget, 800*time.Millisecond), log: o.Logger,
 	}
 	maps.Copy(e.trunks, o.Trunks)
@@ -67,6 +69,23 @@ func New(o Options) (*Engine, error) {
 func (e *Engine) SetPolicy(p *Policy) {
 	if p != nil {
 		e.policy.Store(p)
+	}
+}
+
+// Dialed notes that the office called a number by a trunk, as the PBX wrote it: who
+// owns that number is no stranger when they call back. It costs what a map does
+// and never panics.
+func (e *Engine) Dialed(trunk, to string, at time.Time) {
+	if e.memory == nil {
+		return
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			_ = caught(p, &e.log) // logged; the call goes on without a note
+		}
+	}()
+	if n, err := e.trunks[trunk].Normalize(to); err == nil {
+		e.memory.dial(n, at)
 	}
 }
 
@@ -105,8 +124,8 @@ func (e *Engine) Screen(ctx context.Context, c Call) (d Decision) {
 type screen struct {
 	policy *Policy
 	cache  *Cache
+	memory *Memory
 	trunk  Trunk
-	facts  Facts
 	until  time.Time
 	d      Decision
 }
@@ -116,7 +135,7 @@ func (e *Engine) begin(c Call) screen {
 	if c.At.IsZero() {
 		c.At = time.Now()
 	}
-	s := screen{policy: e.policy.Load(), cache: e.cache, trunk: e.trunks[c.Trunk]}
+	s := screen{policy: e.policy.Load(), cache: e.cache, memory: e.memory, trunk: e.trunks[c.Trunk]}
 	s.until = c.At.Add(cmp.Or(s.trunk.Budget, e.budget))
 	s.d = Decision{Call: c, Source: SourceNone}
 	return s
@@ -124,10 +143,7 @@ func (e *Engine) begin(c Call) screen {
 
 // now decides if the cache is all that has to be asked.
 func (s *screen) now() (Decision, bool) {
-	// A number that cannot be read is one too: its class says so.
-	s.d.Number, _ = s.trunk.Normalize(s.d.Call.From)
-	s.d.Called, _ = s.trunk.Normalize(s.d.Call.To)
-	s.facts = Facts{Call: s.d.Call, Number: s.d.Number, Called: s.d.Called}
+	s.identify()
 	if !s.needsLookup() {
 		return s.decide(), true
 	}
@@ -139,10 +155,38 @@ func (s *screen) now() (Decision, bool) {
 	return s.decide(), true
 }
 
+// identify reads the numbers of the call, and remembers who calls.
+func (s *screen) identify() {
+	c := &s.d.Call
+	// A number that cannot be read is one too: its class says so.
+	s.d.Number, _ = s.trunk.Normalize(c.From)
+	s.d.Called, _ = s.trunk.Normalize(c.To)
+	if c.DivertedBy != "" {
+		s.d.Diverter, _ = s.trunk.Normalize(c.DivertedBy)
+	}
+	s.d.Mismatch = s.mismatch(c)
+	if s.remembers() {
+		s.d.Past = s.memory.arrive(s.d.Number, c.ID, cmp.Or(s.d.Called.Digits, c.To), c.At)
+	}
+}
+
+// mismatch reports whether the caller says to be another than the network does.
+func (s *screen) mismatch(c *Call) bool {
+	if c.Asserted == "" || c.Claimed == c.Asserted {
+		return false
+	}
+	claimed, err1 := s.trunk.Normalize(c.Claimed)
+	asserted, err2 := s.trunk.Normalize(c.Asserted)
+	return err1 == nil && err2 == nil && claimed.Key() != asserted.Key()
+}
+
+// remembers reports whether the caller is one that can be known again.
+func (s *screen) remembers() bool { return s.memory != nil && s.d.Number.Digits != "" }
+
 // needsLookup keeps from directories whom the policy does not ask about, and
 // callers who asked to stay unknown.
 func (s *screen) needsLookup() bool {
-	return s.cache != nil && !s.d.Call.Withheld && s.policy.NeedsLookup(s.facts)
+	return s.cache != nil && !s.d.Call.Withheld && s.policy.NeedsLookup(s.d.Facts())
 }
 
 // lookUp asks for the caller while there is time, and decides with what came.
@@ -151,7 +195,7 @@ func (s *screen) lookUp(ctx context.Context) Decision {
 	defer cancel()
 	a, err := s.cache.Lookup(ctx, s.d.Number)
 	if err != nil {
-		s.facts.Failed, s.d.Failed = err, err
+		s.d.Failed = err
 	} else {
 		s.learn(a)
 	}
@@ -159,16 +203,19 @@ func (s *screen) lookUp(ctx context.Context) Decision {
 }
 
 func (s *screen) learn(a Answer) {
-	s.facts.Reputation, s.d.Reputation = a.Reputation, a.Reputation
-	s.d.Source, s.d.Age = a.Source, a.Age
+	s.d.Reputation, s.d.Source, s.d.Age = a.Reputation, a.Source, a.Age
 }
 
 func (s *screen) decide() Decision {
-	s.d.Verdict = s.policy.Decide(s.facts)
+	s.d.Verdict = s.policy.Decide(s.d.Facts())
 	if s.d.Verdict.Rule == RuleNeverReject {
 		s.d.Source = SourceList
 	}
-	return s.finish()
+	d := s.finish()
+	if s.remembers() && d.Effective().Action == Reject {
+		s.memory.refuse(d.Number, d.Call.ID, d.Call.At.Add(d.Took))
+	}
+	return d
 }
 
 // failOpen lets the call through, whatever went wrong.
