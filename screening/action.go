@@ -6,43 +6,51 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // actionFile is what becomes of a call, as a policy file writes it.
 type actionFile struct {
-	Action string  `yaml:"action"`
-	Label  *string `yaml:"label"`  // tag
-	Status *int    `yaml:"status"` // reject
-	Reason *string `yaml:"reason"` // reject
-	To     *string `yaml:"to"`     // divert
-	Why    string  `yaml:"why"`
+	Action       string            `yaml:"action"`
+	Label        *string           `yaml:"label"`         // tag
+	ASCII        *string           `yaml:"ascii"`         // tag
+	AlertInfo    *string           `yaml:"alert_info"`    // allow tag divert
+	Headers      map[string]string `yaml:"headers"`       // allow tag divert
+	Kind         *string           `yaml:"kind"`          // reject
+	Status       *int              `yaml:"status"`        // reject
+	Reason       *string           `yaml:"reason"`        // reject
+	ReasonHeader *string           `yaml:"reason_header"` // reject
+	Contact      *string           `yaml:"contact"`       // reject
+	To           *string           `yaml:"to"`            // divert
+	Why          string            `yaml:"why"`
 }
 
-// statusDecline is what a caller is refused with where a rule does not say.
-const statusDecline = 603
+// actions are the words for actions, in the order of [Action].
+var actions = []string{Allow.String(), Tag.String(), Divert.String(), Reject.String()}
 
-// action compiles a into a rule without conditions.
-func (c *compiler) action(a *actionFile, path []any) rule {
-	r := rule{}
-	switch a.Action {
-	case Allow.String():
-	case Tag.String():
-		r.action = Tag
-		r.template = c.template(a.Label, under(path, "label"))
-	case Divert.String():
-		r.action = Divert
-		r.target = c.target(a.To, path)
-	case Reject.String():
-		r.action = Reject
-		r.status = c.status(a.Status, path)
-		r.reason = c.reason(a.Reason, r.status, path)
-	case "":
+// action compiles what becomes of a call.
+func (c *compiler) action(a *actionFile, path []any) outcome {
+	r := outcome{action: Action(max(slices.Index(actions, a.Action), 0))}
+	if a.Action == "" {
 		c.report(under(path, "action"), "action is missing", "write action: allow, tag, divert or reject")
 		return r
-	default:
-		c.reportErr(under(path, "action"), "action "+strconv.Quote(a.Action),
-			oneOf([]string{Allow.String(), Tag.String(), Divert.String(), Reject.String()}, a.Action))
+	}
+	if err := oneOf(actions, a.Action); err != nil {
+		c.reportErr(under(path, "action"), "action "+strconv.Quote(a.Action), err)
 		return r
+	}
+	switch r.action {
+	case Tag:
+		r.template = c.template(a.Label, under(path, "label"))
+		r.ascii = c.asciiTemplate(a.ASCII, under(path, "ascii"))
+	case Divert:
+		r.target = c.target(a.To, path)
+	case Reject:
+		c.refusal(a, &r, path)
+	}
+	if r.action != Reject {
+		r.ring = c.alertInfo(a.AlertInfo, path)
+		r.headers = c.headers(a.Headers, path)
 	}
 	c.misplaced(a, r.action, path)
 	return r
@@ -53,47 +61,24 @@ func (c *compiler) misplaced(a *actionFile, is Action, path []any) {
 	for _, k := range []struct {
 		key     string
 		written bool
-		of      Action
+		of      []Action
 	}{
-		{"label", a.Label != nil, Tag},
-		{"status", a.Status != nil, Reject},
-		{"reason", a.Reason != nil, Reject},
-		{"to", a.To != nil, Divert},
+		{"label", a.Label != nil, []Action{Tag}},
+		{"ascii", a.ASCII != nil, []Action{Tag}},
+		{"alert_info", a.AlertInfo != nil, []Action{Tag, Allow, Divert}},
+		{"headers", a.Headers != nil, []Action{Tag, Allow, Divert}},
+		{"kind", a.Kind != nil, []Action{Reject}},
+		{"status", a.Status != nil, []Action{Reject}},
+		{"reason", a.Reason != nil, []Action{Reject}},
+		{"reason_header", a.ReasonHeader != nil, []Action{Reject}},
+		{"contact", a.Contact != nil, []Action{Reject}},
+		{"to", a.To != nil, []Action{Divert}},
 	} {
-		if k.written && k.of != is {
+		if k.written && !slices.Contains(k.of, is) {
 			c.report(under(path, k.key), fmt.Sprintf("%s does nothing in action: %v", k.key, is),
-				fmt.Sprintf("remove it, or write action: %v", k.of))
+				fmt.Sprintf("remove it, or write action: %v", k.of[0]))
 		}
 	}
-}
-
-// status checks a refusal's status. What it refuses has a meaning for the
-// caller's side other than no: to log in, to try again, that the call is gone.
-func (c *compiler) status(status *int, path []any) int {
-	if status == nil {
-		return statusDecline
-	}
-	path = under(path, "status")
-	switch s := *status; {
-	case s < 400 || s > 699:
-		c.report(path, fmt.Sprintf("status %d is no refusal", s), "write one from 400 to 699, best 603, 486 or 480")
-	case slices.Contains([]int{401, 407, 408, 481, 487, 491}, s):
-		c.report(path, fmt.Sprintf("status %d means something else to SIP than no", s), "write 603, 486, 480 or 403")
-	}
-	return *status
-}
-
-var reasonPhrase = regexp.MustCompile(`^[A-Za-z0-9;/?:@&=+$,_.!~*'()-]+( [A-Za-z0-9;/?:@&=+$,_.!~*'()-]+)*$`)
-
-func (c *compiler) reason(reason *string, status int, path []any) string {
-	if reason == nil {
-		return phrase(status)
-	}
-	if len(*reason) > 60 || !reasonPhrase.MatchString(*reason) {
-		c.report(under(path, "reason"), "reason "+strconv.Quote(*reason)+" cannot stand in a SIP message",
-			"write up to 60 English letters, digits, single spaces and simple signs")
-	}
-	return *reason
 }
 
 func (c *compiler) target(to *string, path []any) string {
@@ -129,6 +114,69 @@ func checkTarget(uri string) error {
 		return errors.New("has no good host after the @: write a name or an address, and :port if it needs one")
 	case !uriTailOK.MatchString(m[3]):
 		return errors.New("has parameters that SIP cannot read: write them as in ;transport=tcp")
+	}
+	return nil
+}
+
+// alertInfoOK is one value of Alert-Info (RFC 3261, section 20.4): a URI in
+// brackets and parameters.
+var alertInfoOK = regexp.MustCompile(`^<[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9_.!~*'()%;/?:@&=+$,#\[\]-]+>(;[A-Za-z0-9.!%*_+~-]+(=([A-Za-z0-9.!%*_+~-]+|"[A-Za-z0-9 .!%*_+~:/-]*"))?)*$`)
+
+func (c *compiler) alertInfo(value *string, path []any) string {
+	if value == nil {
+		return ""
+	}
+	if len(*value) > 200 || !alertInfoOK.MatchString(*value) {
+		c.report(under(path, "alert_info"), "alert_info "+strconv.Quote(*value)+" is no ring tone that SIP can carry",
+			`write a URI in brackets and its parameters, as in "<http://127.0.0.1>;info=spam"`)
+	}
+	return *value
+}
+
+// What extra headers may be. Values are printable, so that no value ends its line.
+var (
+	headerNameOK  = regexp.MustCompile(`^[Xx]-[A-Za-z0-9-]+$`)
+	headerValueOK = regexp.MustCompile(`^[\pL\pN\pP\pS]+( [\pL\pN\pP\pS]+)*$`)
+	otherHeaders  = []string{"Priority"} // standard ones that a proxy may add and that steer no call
+	ownHeaders    = []string{"X-Call-Screen", "X-Spam-", "X-Screen-", "X-Auth-"}
+)
+
+// maxHeaders bounds how many headers a rule may add: the message must still fit
+// into a datagram.
+const maxHeaders = 8
+
+// headers returns the lines of extra headers, by name.
+func (c *compiler) headers(values map[string]string, path []any) string {
+	path = under(path, "headers")
+	if len(values) > maxHeaders {
+		c.report(path, fmt.Sprintf("headers has %d headers", len(values)), fmt.Sprintf("write at most %d", maxHeaders))
+	}
+	lines, seen := "", map[string]bool{}
+	for _, name := range sortedKeys(values) {
+		if err := checkHeader(name, values[name]); err != nil {
+			c.reportErr(under(path, name), "header "+strconv.Quote(name), err)
+		}
+		if fold := strings.ToLower(name); seen[fold] {
+			c.report(under(path, name), "header "+strconv.Quote(name)+" stands there already", "keep one of the two")
+		} else {
+			seen[fold] = true
+		}
+		lines += name + ": " + values[name] + "\r\n"
+	}
+	return lines
+}
+
+func checkHeader(name, value string) error {
+	for _, own := range ownHeaders {
+		if len(name) >= len(own) && strings.EqualFold(name[:len(own)], own) {
+			return errors.New("belongs to the program: write another name")
+		}
+	}
+	switch {
+	case len(name) > 40 || !headerNameOK.MatchString(name) && !slices.Contains(otherHeaders, name):
+		return errors.New("is not for a policy to add: write a name that begins with X-, as in X-Queue, or Priority")
+	case len(value) > 120 || !headerValueOK.MatchString(value):
+		return errors.New("has a value that cannot stand there: write one line of at most 120 bytes, with single spaces")
 	}
 	return nil
 }

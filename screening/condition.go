@@ -3,11 +3,10 @@ package screening
 import (
 	"errors"
 	"fmt"
-	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -17,41 +16,98 @@ import (
 // conditionFile is a condition as it is written. Its keys must all hold; of the
 // values of a key one is enough.
 type conditionFile struct {
-	Category     []string    `yaml:"category,one"`
-	Label        []string    `yaml:"label,one"`
-	Marks        []string    `yaml:"marks,one"`
-	Number       []string    `yaml:"number,one"`
-	Length       []string    `yaml:"length,one"`
-	Class        []string    `yaml:"class,one"`
-	Withheld     *bool       `yaml:"withheld"`
-	Trunk        []string    `yaml:"trunk,one"`
-	Called       []string    `yaml:"called,one"`
-	Place        []string    `yaml:"place,one"`
-	LookupFailed *bool       `yaml:"lookup_failed"`
-	Any          []yaml.Node `yaml:"any"`
-	All          []yaml.Node `yaml:"all"`
-	Not          []yaml.Node `yaml:"not,one"` // none of these may hold
+	Number      []string `yaml:"number,one"`
+	List        []string `yaml:"list,one"`
+	Class       []string `yaml:"class,one"`
+	Length      []string `yaml:"length,one"`
+	Country     []string `yaml:"country,one"`
+	Withheld    *bool    `yaml:"withheld"`
+	DisplayName []string `yaml:"display_name,one"`
+
+	Trunk      []string `yaml:"trunk,one"`
+	Called     []string `yaml:"called,one"`
+	CalledList []string `yaml:"called_list,one"`
+	Diverted   *bool    `yaml:"diverted"`
+	DivertedBy []string `yaml:"diverted_by,one"`
+	Mismatch   *bool    `yaml:"identity_mismatch"`
+	Verstat    []string `yaml:"verstat,one"`
+	UserAgent  []string `yaml:"user_agent,one"`
+
+	Time    []string `yaml:"time,one"`
+	Weekday []string `yaml:"weekday,one"`
+	Date    []string `yaml:"date,one"`
+	Holiday *bool    `yaml:"holiday"`
+	Workday *bool    `yaml:"workday"`
+
+	Calls    *callsFile     `yaml:"calls"`
+	WeCalled *time.Duration `yaml:"we_called"`
+
+	Category     []string `yaml:"category,one"`
+	Marks        []string `yaml:"marks,one"`
+	Label        []string `yaml:"label,one"`
+	Place        []string `yaml:"place,one"`
+	Province     []string `yaml:"province,one"`
+	City         []string `yaml:"city,one"`
+	Carrier      []string `yaml:"carrier,one"`
+	Name         []string `yaml:"name,one"`
+	Description  []string `yaml:"description,one"`
+	Catnames     []string `yaml:"catnames,one"`
+	ItagIDs      []string `yaml:"itag_ids,one"`
+	Age          []string `yaml:"age,one"`
+	LookupFailed []string `yaml:"lookup_failed,one"`
+
+	Any []yaml.Node `yaml:"any"`
+	All []yaml.Node `yaml:"all"`
+	Not []yaml.Node `yaml:"not,one"` // none of these may hold
 }
 
-// list is a key whose values compile one by one.
-type list struct {
-	key     string
-	values  []string
+// callsFile counts the calls of a caller, this one included.
+type callsFile struct {
+	Count  string        `yaml:"count"`
+	Within time.Duration `yaml:"within"`
+	To     string        `yaml:"to"` // any or same
+}
+
+// values are what is written under a key, and how one of them compiles.
+type values struct {
+	key     key
+	text    []string
 	compile func(t *term, value string) error
 }
 
-// lists returns the keys of f in the order in which they cost time to judge.
-func (f *conditionFile) lists() []list {
-	return []list{
-		{"class", f.Class, addClass},
-		{"length", f.Length, addSpan},
-		{"trunk", f.Trunk, addWord},
-		{"number", f.Number, func(t *term, v string) error { return t.numbers.add(v, false) }},
-		{"called", f.Called, func(t *term, v string) error { return t.numbers.add(v, true) }},
-		{"category", f.Category, addCategory},
-		{"marks", f.Marks, addSpan},
-		{"label", f.Label, addWord},
-		{"place", f.Place, addWord},
+// values returns the keys of f that take a list.
+func (c *compiler) values(f *conditionFile) []values {
+	caller := func(t *term, v string) error { return t.addNumber(v, false) }
+	called := func(t *term, v string) error { return t.addNumber(v, true) }
+	return []values{
+		{keyClass, f.Class, addClass},
+		{keyLength, f.Length, addSpan},
+		{keyCountry, f.Country, addCountry},
+		{keyTrunk, f.Trunk, addWord},
+		{keyTime, f.Time, addTime},
+		{keyWeekday, f.Weekday, addWeekday},
+		{keyDate, f.Date, addDate},
+		{keyVerstat, f.Verstat, addVerstat},
+		{keyNumber, f.Number, caller},
+		{keyList, f.List, c.addList},
+		{keyCalled, f.Called, called},
+		{keyCalledList, f.CalledList, c.addList},
+		{keyDivertedBy, f.DivertedBy, called},
+		{keyDisplayName, f.DisplayName, addWord},
+		{keyUserAgent, f.UserAgent, addWord},
+		{keyCategory, f.Category, addCategory},
+		{keyMarks, f.Marks, addSpan},
+		{keyLabel, f.Label, addWord},
+		{keyProvince, f.Province, addProvince},
+		{keyCity, f.City, addCity},
+		{keyCarrier, f.Carrier, addCarrier},
+		{keyPlace, f.Place, addWord},
+		{keyName, f.Name, addWord},
+		{keyDescription, f.Description, addWord},
+		{keyCatnames, f.Catnames, addWord},
+		{keyItagIDs, f.ItagIDs, addWord},
+		{keyAge, f.Age, addAge},
+		{keyFailed, f.LookupFailed, addFailure},
 	}
 }
 
@@ -64,23 +120,34 @@ func (c *compiler) condition(node *yaml.Node, name string, path []any) (terms []
 	if node.Kind == 0 && c.doc.Has(path...) {
 		read = false
 	}
-	for _, w := range []struct {
-		key  string
-		want *bool
-	}{{"withheld", f.Withheld}, {"lookup_failed", f.LookupFailed}} {
-		if w.want != nil {
-			terms = append(terms, term{key: w.key, want: *w.want})
+	terms = append(flags(&f), c.memories(&f, path)...)
+	for _, v := range c.values(&f) {
+		if at := under(path, v.key.String()); c.filled(at, v.key.String(), len(v.text)) {
+			terms = append(terms, c.valued(v, at))
 		}
 	}
-	for _, l := range f.lists() {
-		if at := under(path, l.key); c.filled(at, l.key, len(l.values)) {
-			terms = append(terms, c.listed(l, at))
-		}
+	terms = append(terms, c.nested(keyAll, f.All, path)...)
+	terms = append(terms, c.nested(keyAny, f.Any, path)...)
+	terms = append(terms, c.nested(keyNot, f.Not, path)...)
+	slices.SortStableFunc(terms, func(a, b term) int { return int(a.key) - int(b.key) })
+	for i := range terms {
+		c.asksTime = c.asksTime || terms[i].key.timely()
 	}
-	terms = append(terms, c.nested("all", f.All, path)...)
-	terms = append(terms, c.nested("any", f.Any, path)...)
-	terms = append(terms, c.nested("not", f.Not, path)...)
 	return terms, read && c.faults == before
+}
+
+// flags returns the terms of the keys that are true or false.
+func flags(f *conditionFile) []term {
+	var terms []term
+	for _, w := range []struct {
+		key  key
+		want *bool
+	}{{keyWithheld, f.Withheld}, {keyDiverted, f.Diverted}, {keyMismatch, f.Mismatch}, {keyHoliday, f.Holiday}, {keyWorkday, f.Workday}} {
+		if w.want != nil {
+			terms = append(terms, term{key: w.key, want: *w.want, values: []string{strconv.FormatBool(*w.want)}})
+		}
+	}
+	return terms
 }
 
 // filled reports whether the key at path is written and has values. An empty
@@ -93,25 +160,25 @@ func (c *compiler) filled(path []any, key string, values int) bool {
 	return written && values > 0
 }
 
-func (c *compiler) listed(l list, path []any) term {
-	t := term{key: l.key}
-	for i, v := range l.values {
-		if err := l.compile(&t, v); err != nil {
-			c.reportErr(under(path, i), l.key+" "+strconv.Quote(v), err)
+func (c *compiler) valued(v values, path []any) term {
+	t := term{key: v.key, values: v.text}
+	for i, text := range v.text {
+		if err := v.compile(&t, text); err != nil {
+			c.reportErr(under(path, i), v.key.String()+" "+strconv.Quote(text), err)
 		}
 	}
 	return t
 }
 
 // nested compiles the conditions under any, all or not.
-func (c *compiler) nested(key string, nodes []yaml.Node, path []any) []term {
-	path = under(path, key)
-	if !c.filled(path, key, len(nodes)) {
+func (c *compiler) nested(k key, nodes []yaml.Node, path []any) []term {
+	path = under(path, k.String())
+	if !c.filled(path, k.String(), len(nodes)) {
 		return nil
 	}
-	t := term{key: key}
+	t := term{key: k}
 	for i := range nodes {
-		at, name := under(path, i), fmt.Sprintf("%s[%d]", key, i)
+		at, name := under(path, i), fmt.Sprintf("%v[%d]", k, i)
 		inner, sound := c.condition(&nodes[i], name, at)
 		if sound && len(inner) == 0 {
 			c.report(at, name+" is an empty condition", "write at least one key")
@@ -121,44 +188,17 @@ func (c *compiler) nested(key string, nodes []yaml.Node, path []any) []term {
 	return []term{t}
 }
 
-func addWord(t *term, value string) error {
-	if strings.TrimSpace(value) == "" {
-		return errors.New("is empty: write a text")
+// addList takes the name of a list of the policy.
+func (c *compiler) addList(t *term, name string) error {
+	l := c.lists[name]
+	if l == nil {
+		if len(c.lists) == 0 {
+			return errors.New("is no list: write it under lists")
+		}
+		return oneOf(c.listNames(), name)
 	}
-	t.words = append(t.words, value)
-	return nil
-}
-
-var categories = []string{
-	string(CategoryFraud), string(CategorySales), string(CategoryHarassment), string(CategoryAgent),
-	string(CategoryDelivery), string(CategoryRecruiter), string(CategoryTaxi), string(CategoryOther),
-}
-
-func addCategory(t *term, value string) error {
-	if err := oneOf(categories, value); err != nil {
-		return err
-	}
-	return addWord(t, value)
-}
-
-// classInvalid is how a policy file writes ClassInvalid.
-const classInvalid = "invalid"
-
-var classes = []string{
-	string(ClassMobile), string(ClassMVNO), string(ClassIoT), string(ClassSatellite), string(ClassLandline),
-	string(ClassLocal), string(Class400), string(Class800), string(Class95), string(Class96), string(ClassShort),
-	string(ClassEmergency), string(ClassSMS), string(ClassInternational), string(ClassExtension),
-	string(ClassAnonymous), string(ClassAlphanumeric), classInvalid,
-}
-
-func addClass(t *term, value string) error {
-	if err := oneOf(classes, value); err != nil {
-		return err
-	}
-	if value == classInvalid {
-		value = string(ClassInvalid)
-	}
-	t.words = append(t.words, value)
+	l.used = true
+	t.lists = append(t.lists, l.List)
 	return nil
 }
 
@@ -171,26 +211,4 @@ func oneOf(known []string, word string) error {
 		return fmt.Errorf("is unknown: did you mean %q?", near)
 	}
 	return errors.New("is unknown: write one of " + strings.Join(known, ", "))
-}
-
-var comparison = regexp.MustCompile(`^(>=|<=|==|>|<) *([0-9]{1,9})$`)
-
-func addSpan(t *term, value string) error {
-	if strings.Trim(value, "0123456789") == "" && value != "" {
-		return fmt.Errorf(`is a bare number: write ">=%s" for at least or "==%s" for exactly so many`, value, value)
-	}
-	m := comparison.FindStringSubmatch(value)
-	if m == nil {
-		return errors.New(`is no comparison: write it as in ">=50", ">10", "<5", "<=5" or "==3"`)
-	}
-	n, err := strconv.Atoi(m[2])
-	if err != nil {
-		return err
-	}
-	s := map[string]span{">=": {n, math.MaxInt}, ">": {n + 1, math.MaxInt}, "<=": {0, n}, "<": {0, n - 1}, "==": {n, n}}[m[1]]
-	if s.high < 0 {
-		return errors.New("can never hold: write a larger number")
-	}
-	t.spans = append(t.spans, s)
-	return nil
 }

@@ -24,6 +24,7 @@ const maxText = 1024
 type Template struct {
 	source string
 	parts  []part
+	ascii  bool // what it makes is ASCII
 }
 
 // part is a placeholder, or literal text where name is empty.
@@ -39,8 +40,17 @@ const placeholders = "{label}, {marks}, {name}, {place} or {category}"
 // {label}, {marks}, {name}, {place} and {category}; anything else must be text
 // that a label may hold, see [CleanText]. The error says what is wrong and what
 // to write instead, for the person who wrote the text.
-func ParseTemplate(text string) (*Template, error) {
-	t := &Template{source: text}
+func ParseTemplate(text string) (*Template, error) { return parseTemplate(text, false) }
+
+// ParseASCIITemplate compiles text such as "SPAM x{marks}" for phones that show
+// ASCII only: what else stands in the text of a directory is left out.
+func ParseASCIITemplate(text string) (*Template, error) { return parseTemplate(text, true) }
+
+func parseTemplate(text string, onlyASCII bool) (*Template, error) {
+	t := &Template{source: text, ascii: onlyASCII}
+	if onlyASCII && !ascii(text) {
+		return nil, errors.New("text is not ASCII: write English letters, digits and -, as in SPAM x{marks}")
+	}
 	for rest := text; rest != ""; {
 		p, n, err := nextPart(rest)
 		if err != nil {
@@ -120,7 +130,7 @@ func (t *Template) String() string { return t.source }
 func (t *Template) Execute(r Reputation) string {
 	var b strings.Builder
 	for _, p := range t.parts {
-		switch value := p.of(r); {
+		switch value := t.of(p, r); {
 		case p.name == "":
 			b.WriteString(p.text)
 		case value != "":
@@ -130,6 +140,20 @@ func (t *Template) Execute(r Reputation) string {
 		}
 	}
 	return fit(tidy(b.String()))
+}
+
+// of returns the text that p stands for, as far as the template may show it.
+func (t *Template) of(p part, r Reputation) string {
+	value := p.of(r)
+	if !t.ascii || ascii(value) {
+		return value
+	}
+	return tidy(strings.Map(func(r rune) rune {
+		if r >= utf8.RuneSelf {
+			return -1
+		}
+		return r
+	}, value))
 }
 
 // of returns the cleaned text that p stands for, empty where r has none.

@@ -3,6 +3,7 @@ package screening
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // truth is what can be said of a condition before the reputation is known.
@@ -22,15 +23,19 @@ func truthOf(b bool) truth {
 	return no
 }
 
-// term is one key of a condition with its compiled value. Which fields are used
+// term is one key of a condition with its compiled values. Which fields are used
 // follows from the key.
 type term struct {
-	key     string
-	words   []string  // category label class trunk place: any of these
-	numbers numberSet // number called
-	spans   []span    // marks length: any of these
-	want    bool      // withheld lookup_failed
-	inner   [][]term  // any all not
+	key     key
+	want    bool          // of a key that is true or false; calls: those to the same number
+	bits    uint32        // of a key with few words: any of these
+	within  time.Duration // calls we_called
+	words   []string      // any of these
+	spans   []span        // any of these
+	numbers *numberSet
+	lists   []*List  // any of these
+	inner   [][]term // any all not
+	values  []string // as written, for people
 }
 
 // span is what a comparison lets through, both ends included.
@@ -38,88 +43,218 @@ type span struct{ low, high int }
 
 func (s span) holds(n int) bool { return s.low <= n && n <= s.high }
 
-// allOf tells whether every term holds; without terms it does. known says that
-// the reputation in f is what a lookup brought, and not yet to come.
-func allOf(terms []term, f *Facts, known bool) truth {
+// view is Facts with what several terms ask of them worked out once.
+type view struct {
+	facts    *Facts
+	known    bool // the reputation in facts is what a lookup brought, not yet to come
+	now      int64
+	class    uint32
+	category uint32
+	moment   moment
+}
+
+func (p *Policy) view(f *Facts, known bool) view {
+	v := view{facts: f, known: known, now: f.Call.At.Unix()}
+	v.class = bitOf(classes, string(f.Number.Class))
+	v.category = bitOf(categories, string(f.Reputation.Category))
+	if p.asksTime {
+		v.moment = p.calendar.moment(f.Call.At.In(p.zone))
+	}
+	return v
+}
+
+// bitOf returns the bit of a word among known, and 0 for another.
+func bitOf(known []string, word string) uint32 {
+	if i := slices.Index(known, word); i >= 0 {
+		return 1 << i
+	}
+	return 0
+}
+
+// allOf tells whether every term holds; without terms it does.
+func (v *view) allOf(terms []term) truth {
 	all := yes
 	for i := range terms {
-		if all = min(all, terms[i].holds(f, known)); all == no {
+		if all = min(all, v.holds(&terms[i])); all == no {
 			break
 		}
 	}
 	return all
 }
 
-func anyOf(conditions [][]term, f *Facts, known bool) truth {
+func (v *view) anyOf(conditions [][]term) truth {
 	best := no
 	for _, c := range conditions {
-		if best = max(best, allOf(c, f, known)); best == yes {
+		if best = max(best, v.allOf(c)); best == yes {
 			break
 		}
 	}
 	return best
 }
 
-func (t *term) holds(f *Facts, known bool) truth {
-	switch t.key {
-	case "any":
-		return anyOf(t.inner, f, known)
-	case "all":
+func (v *view) holds(t *term) truth {
+	switch {
+	case t.key < keyAll:
+	case t.key == keyAny:
+		return v.anyOf(t.inner)
+	case t.key == keyNot:
+		return yes - v.anyOf(t.inner)
+	default:
 		all := yes
 		for _, c := range t.inner {
-			all = min(all, allOf(c, f, known))
+			all = min(all, v.allOf(c))
 		}
 		return all
-	case "not":
-		return yes - anyOf(t.inner, f, known)
-	case "category", "label", "marks", "place", "lookup_failed":
-		if !known {
+	}
+	if t.key.reputed() {
+		if !v.known {
 			return maybe
 		}
-		return truthOf(t.reputed(f))
+		return truthOf(v.reputed(t))
 	}
-	return truthOf(t.called(f))
+	return truthOf(v.called(t))
+}
+
+// called tells whether a term about the call itself holds.
+func (v *view) called(t *term) bool {
+	f := v.facts
+	switch t.key {
+	case keyClass:
+		return t.bits&v.class != 0
+	case keyLength:
+		return t.inSpan(len(strings.TrimPrefix(f.Number.Digits, "+")))
+	case keyCountry:
+		return slices.Contains(t.words, f.Number.Country)
+	case keyTrunk:
+		return slices.Contains(t.words, f.Call.Trunk)
+	case keyWithheld:
+		return (f.Call.Withheld || f.Number.Class == ClassAnonymous) == t.want
+	case keyNumber:
+		return t.holds(f.Number.Digits)
+	case keyCalled:
+		return t.holds(calledDigits(f))
+	case keyDivertedBy:
+		return t.holds(f.Diverter.Digits)
+	case keyList:
+		return t.listed(f.Number.Digits, v.now)
+	case keyCalledList:
+		return t.listed(calledDigits(f), v.now)
+	case keyDiverted:
+		return (f.Call.DivertedBy != "") == t.want
+	case keyMismatch:
+		return f.Mismatch == t.want
+	case keyVerstat:
+		return t.bits&verstatBits(f.Call.Verstat) != 0
+	case keyDisplayName:
+		return containsAny(f.Call.Name, t.words)
+	case keyUserAgent:
+		return containsAny(f.Call.UserAgent, t.words)
+	case keyCalls:
+		return t.inSpan(callsWithin(f.Past.Calls, t.within, t.want))
+	case keyWeCalled:
+		return f.Past.Dialed > 0 && f.Past.Dialed <= t.within
+	}
+	return v.timely(t)
+}
+
+// timely tells whether a term about the time of the call holds.
+func (v *view) timely(t *term) bool {
+	switch t.key {
+	case keyTime:
+		return t.inSpan(v.moment.minute)
+	case keyWeekday:
+		return t.bits&v.moment.weekday != 0
+	case keyDate:
+		return t.inSpan(v.moment.day) || t.inSpan(v.moment.day%yearDay)
+	case keyHoliday:
+		return v.moment.holiday == t.want
+	}
+	return v.moment.workday == t.want
 }
 
 // reputed tells whether a term about the lookup holds.
-func (t *term) reputed(f *Facts) bool {
+func (v *view) reputed(t *term) bool {
+	r := &v.facts.Reputation
 	switch t.key {
-	case "category":
-		return slices.Contains(t.words, string(f.Reputation.Category))
-	case "label":
-		return slices.Contains(t.words, f.Reputation.Label)
-	case "marks":
-		return t.inSpan(f.Reputation.Marks)
-	case "lookup_failed":
-		return (f.Failed != nil) == t.want
+	case keyCategory:
+		return t.bits&v.category != 0
+	case keyMarks:
+		return t.inSpan(r.Marks)
+	case keyLabel:
+		return slices.Contains(t.words, r.Label)
+	case keyPlace:
+		return containsAny(r.Place, t.words)
+	case keyName:
+		return containsAny(r.Name, t.words)
+	case keyDescription:
+		return containsAny(r.Description, t.words)
+	case keyCatnames:
+		return shareOne(t.words, r.Kinds)
+	case keyItagIDs:
+		return shareOne(t.words, r.FinancialTags)
+	case keyAge:
+		answered := v.facts.Source != "" && v.facts.Source != SourceNone
+		return answered && t.inSpan(int(v.facts.Age/time.Second))
+	case keyFailed:
+		return t.failed(v.facts.Failed)
 	}
-	for _, w := range t.words {
-		if strings.Contains(f.Reputation.Place, w) {
+	return t.atPlace(placeParts(r.Place))
+}
+
+// atPlace tells whether a term about a part of the place holds.
+func (t *term) atPlace(p placeOfCaller) bool {
+	part := p.city
+	switch t.key {
+	case keyProvince:
+		part = p.province
+	case keyCarrier:
+		part = p.carrier
+	}
+	return part != "" && slices.Contains(t.words, part)
+}
+
+// failed tells whether a lookup ended as the term says: in any failure, in none,
+// or in one of those it names.
+func (t *term) failed(err error) bool {
+	if len(t.words) == 0 {
+		return (err != nil) == t.want
+	}
+	return err != nil && slices.Contains(t.words, FailureReason(err))
+}
+
+func (t *term) inSpan(n int) bool {
+	for _, s := range t.spans {
+		if s.holds(n) {
 			return true
 		}
 	}
 	return false
 }
 
-// called tells whether a term about the call itself holds.
-func (t *term) called(f *Facts) bool {
-	switch t.key {
-	case "number":
-		return t.numbers.holds(f.Number.Digits)
-	case "called":
-		return t.numbers.holds(calledDigits(f))
-	case "length":
-		return t.inSpan(len(strings.TrimPrefix(f.Number.Digits, "+")))
-	case "class":
-		return slices.Contains(t.words, string(f.Number.Class))
-	case "trunk":
-		return slices.Contains(t.words, f.Call.Trunk)
-	}
-	return (f.Call.Withheld || f.Number.Class == ClassAnonymous) == t.want
+func (t *term) holds(digits string) bool {
+	_, ok := t.numbers.find(digits, 0)
+	return ok
 }
 
-func (t *term) inSpan(n int) bool {
-	return slices.ContainsFunc(t.spans, func(s span) bool { return s.holds(n) })
+func (t *term) listed(digits string, now int64) bool {
+	for _, l := range t.lists {
+		if _, ok := l.set.find(digits, now); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// callsWithin counts the calls of a caller in the time before this one, and this
+// one; same: only those to the number that it called.
+func callsWithin(past []PastCall, within time.Duration, same bool) int {
+	n := 1
+	for _, c := range past {
+		if c.Ago <= within && (c.Same || !same) {
+			n++
+		}
+	}
+	return n
 }
 
 // calledDigits returns the called number in normal form, or the digits as they
@@ -131,4 +266,26 @@ func calledDigits(f *Facts) string {
 	user, _ := userPart(f.Call.To)
 	s, _ := compact(user)
 	return s.text
+}
+
+// containsAny reports whether one of words stands in text, small and capital
+// letters of ASCII being the same.
+func containsAny(text string, words []string) bool {
+	for _, w := range words {
+		for i := 0; i+len(w) <= len(text); i++ {
+			if strings.EqualFold(text[i:i+len(w)], w) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func shareOne(words, have []string) bool {
+	for _, h := range have {
+		if slices.Contains(words, h) {
+			return true
+		}
+	}
+	return false
 }

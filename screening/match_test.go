@@ -147,10 +147,10 @@ func TestPattern(t *testing.T) {
 	}
 	for _, tt := range tests {
 		var s numberSet
-		if err := s.add(tt.entry, false); err != nil {
+		if err := s.add(tt.entry, false, 0); err != nil {
 			t.Errorf("add(%q): %v", tt.entry, err)
 		}
-		if got := s.holds(tt.digits); got != tt.want {
+		if _, got := s.find(tt.digits, 0); got != tt.want {
 			t.Errorf("%q holds %q: %v; want %v", tt.entry, tt.digits, got, tt.want)
 		}
 	}

@@ -15,6 +15,14 @@ func fraudRep(marks int) Reputation {
 	return Reputation{Category: CategoryFraud, Label: "疑似诈骗", Marks: marks}
 }
 
+// The Reason headers of the refusals in these tests.
+const (
+	refused     = `Q.850;cause=21;text="Call Rejected"`
+	busy        = `Q.850;cause=17;text="User busy"`
+	unavailable = `Q.850;cause=18;text="No user responding"`
+	broken      = `Q.850;cause=41;text="Temporary failure"`
+)
+
 // factsOf returns the facts about a call from a caller as a carrier writes it.
 func factsOf(from string, r Reputation) Facts {
 	n, _ := Normalize(from, "86")
@@ -34,31 +42,60 @@ func TestDecide(t *testing.T) {
 		rep         Reputation
 		want        Verdict
 	}{
-		{"the first match wins",
+		{
+			"the first match wins",
 			"[{id: a, when: {marks: '>=50'}, action: reject}, {id: b, when: {category: sales}, action: tag}, {id: c, action: allow}]",
-			"13041439112", salesRep(50), Verdict{Action: Reject, Rule: "a", Why: "a", Status: 603, Reason: "Decline"}},
-		{"a later rule has its turn",
+			"13041439112", salesRep(50),
+			Verdict{Action: Reject, Rule: "a", Why: "a", Status: 603, Reason: "Decline", Cause: refused},
+		},
+		{
+			"a later rule has its turn",
 			"[{id: a, when: {marks: '>=50'}, action: reject}, {id: b, when: {category: sales}, action: tag}, {id: c, action: allow}]",
-			"13041439112", salesRep(49), Verdict{Action: Tag, Rule: "b", Why: "b", Label: "推销×49"}},
-		{"no rule matches", "[{id: a, when: {category: sales}, action: tag}]", "13041439112", fraudRep(1),
-			Verdict{Rule: RuleDefault, Why: "no rule matched"}},
+			"13041439112", salesRep(49),
+			Verdict{Action: Tag, Rule: "b", Why: "b", Label: "推销×49"},
+		},
+		{
+			"no rule matches", "[{id: a, when: {category: sales}, action: tag}]", "13041439112", fraudRep(1),
+			Verdict{Rule: RuleDefault, Why: "no rule matched"},
+		},
 		{"no rules", "[]", "13041439112", fraudRep(1), Verdict{Rule: RuleDefault, Why: "no rule matched"}},
-		{"a status brings its phrase", "[{id: a, action: reject, status: 486}]", "13041439112", Reputation{},
-			Verdict{Action: Reject, Rule: "a", Why: "a", Status: 486, Reason: "Busy Here"}},
-		{"a status nobody registered", "[{id: a, action: reject, status: 599}]", "13041439112", Reputation{},
-			Verdict{Action: Reject, Rule: "a", Why: "a", Status: 599, Reason: "Server Error"}},
-		{"a phrase of one's own", "[{id: a, action: reject, reason: Network Blocked, why: 名单}]", "13041439112", Reputation{},
-			Verdict{Action: Reject, Rule: "a", Why: "名单", Status: 603, Reason: "Network Blocked"}},
-		{"divert", "[{id: a, action: divert, to: 'sip:8000@192.0.2.1;transport=udp'}]", "13041439112", Reputation{},
-			Verdict{Action: Divert, Rule: "a", Why: "a", Target: "sip:8000@192.0.2.1;transport=udp"}},
-		{"a label of its own", "[{id: a, action: tag, label: '{place}'}]", "13041439112", salesRep(3),
-			Verdict{Action: Tag, Rule: "a", Why: "a", Label: "江苏苏州联通"}},
-		{"an empty label lets the call through", "[{id: a, action: tag}]", "13041439112", Reputation{},
-			Verdict{Rule: "a", Why: "a; the label came out empty"}},
-		{"numbers that always ring", "[{id: a, action: reject}]", "051296110", fraudRep(99),
-			Verdict{Rule: RuleNeverReject, Why: "this number always rings"}},
-		{"what only looks like one does not", "[{id: a, action: reject}]", "+85296110", fraudRep(99),
-			Verdict{Action: Reject, Rule: "a", Why: "a", Status: 603, Reason: "Decline"}},
+		{
+			"a status brings its phrase", "[{id: a, action: reject, status: 486}]", "13041439112",
+			Reputation{},
+			Verdict{Action: Reject, Rule: "a", Why: "a", Status: 486, Reason: "Busy Here", Cause: busy},
+		},
+		{
+			"a status nobody registered", "[{id: a, action: reject, status: 599}]", "13041439112",
+			Reputation{},
+			Verdict{Action: Reject, Rule: "a", Why: "a", Status: 599, Reason: "Server Error", Cause: broken},
+		},
+		{
+			"a phrase of one's own", "[{id: a, action: reject, reason: Network Blocked, why: 名单}]", "13041439112",
+			Reputation{},
+			Verdict{Action: Reject, Rule: "a", Why: "名单", Status: 603, Reason: "Network Blocked", Cause: refused},
+		},
+		{
+			"divert", "[{id: a, action: divert, to: 'sip:8000@192.0.2.1;transport=udp'}]", "13041439112",
+			Reputation{},
+			Verdict{Action: Divert, Rule: "a", Why: "a", Target: "sip:8000@192.0.2.1;transport=udp"},
+		},
+		{
+			"a label of its own", "[{id: a, action: tag, label: '{place}'}]", "13041439112", salesRep(3),
+			Verdict{Action: Tag, Rule: "a", Why: "a", Label: "江苏苏州联通"},
+		},
+		{
+			"an empty label lets the call through", "[{id: a, action: tag}]", "13041439112",
+			Reputation{},
+			Verdict{Rule: "a", Why: "a; the label came out empty"},
+		},
+		{
+			"numbers that always ring", "[{id: a, action: reject}]", "051296110", fraudRep(99),
+			Verdict{Rule: RuleNeverReject, Why: "this number always rings"},
+		},
+		{
+			"what only looks like one does not", "[{id: a, action: reject}]", "+85296110", fraudRep(99),
+			Verdict{Action: Reject, Rule: "a", Why: "a", Status: 603, Reason: "Decline", Cause: refused},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -78,9 +115,11 @@ func TestDecideDefault(t *testing.T) {
 		{"default: allow", Verdict{Rule: "default", Why: "no rule matched"}},
 		{"default: tag", Verdict{Action: Tag, Rule: "default", Why: "no rule matched", Label: "推销×7"}},
 		{"default: tag\nlabel: '{category}'", Verdict{Action: Tag, Rule: "default", Why: "no rule matched", Label: "sales"}},
-		{"default: reject", Verdict{Action: Reject, Rule: "default", Why: "no rule matched", Status: 603, Reason: "Decline"}},
-		{"default: {action: reject, status: 480, why: closed}",
-			Verdict{Action: Reject, Rule: "default", Why: "closed", Status: 480, Reason: "Temporarily Unavailable"}},
+		{"default: reject", Verdict{Action: Reject, Rule: "default", Why: "no rule matched", Status: 603, Reason: "Decline", Cause: refused}},
+		{
+			"default: {action: reject, status: 480, why: closed}",
+			Verdict{Action: Reject, Rule: "default", Why: "closed", Status: 480, Reason: "Temporarily Unavailable", Cause: unavailable},
+		},
 	}
 	for _, tt := range tests {
 		p := mustParse(t, "mode: enforce\n"+tt.text)
@@ -101,39 +140,67 @@ func TestNeedsLookup(t *testing.T) {
 		want  bool
 	}{
 		{"no rules", "", "13041439112", false},
-		{"an own number decides before the reputation",
-			"{id: a, when: {number: '13041439112'}, action: allow}, {id: b, when: {category: sales}, action: tag}", "13041439112", false},
-		{"somebody else's number does not",
-			"{id: a, when: {number: '13041439113'}, action: allow}, {id: b, when: {category: sales}, action: tag}", "13041439112", true},
-		{"a rule behind the certain one does not count",
-			"{id: a, action: allow, when: {class: mobile}}, {id: b, when: {marks: '>=5'}, action: tag}", "13041439112", false},
-		{"a rule before it does",
-			"{id: b, when: {marks: '>=5'}, action: tag}, {id: a, action: allow}", "13041439112", true},
-		{"a false key beside it rules it out",
-			"{id: b, when: {marks: '>=5', class: landline}, action: tag}", "13041439112", false},
-		{"a true key beside it does not",
-			"{id: b, when: {marks: '>=5', class: mobile}, action: tag}", "13041439112", true},
-		{"any: a true branch decides",
-			"{id: b, when: {any: [{marks: '>=5'}, {class: mobile}]}, action: reject}", "13041439112", false},
-		{"any: a false branch leaves it open",
-			"{id: b, when: {any: [{marks: '>=5'}, {class: landline}]}, action: reject}", "13041439112", true},
-		{"all: a false branch decides",
-			"{id: b, when: {all: [{marks: '>=5'}, {class: landline}]}, action: reject}", "13041439112", false},
-		{"all: a true branch leaves it open",
-			"{id: b, when: {all: [{marks: '>=5'}, {class: mobile}]}, action: reject}", "13041439112", true},
-		{"not: what is unknown stays so",
-			"{id: b, when: {not: {category: sales}}, action: reject}", "13041439112", true},
-		{"not: a true branch rules it out",
-			"{id: b, when: {not: [{category: sales}, {class: mobile}]}, action: reject}", "13041439112", false},
-		{"not: a false branch makes it certain",
-			"{id: b, when: {not: {category: sales, class: landline}}, action: reject}, {id: c, when: {marks: '>=5'}, action: tag}", "13041439112", false},
+		{
+			"an own number decides before the reputation",
+			"{id: a, when: {number: '13041439112'}, action: allow}, {id: b, when: {category: sales}, action: tag}", "13041439112", false,
+		},
+		{
+			"somebody else's number does not",
+			"{id: a, when: {number: '13041439113'}, action: allow}, {id: b, when: {category: sales}, action: tag}", "13041439112", true,
+		},
+		{
+			"a rule behind the certain one does not count",
+			"{id: a, action: allow, when: {class: mobile}}, {id: b, when: {marks: '>=5'}, action: tag}", "13041439112", false,
+		},
+		{
+			"a rule before it does",
+			"{id: b, when: {marks: '>=5'}, action: tag}, {id: a, action: allow}", "13041439112", true,
+		},
+		{
+			"a false key beside it rules it out",
+			"{id: b, when: {marks: '>=5', class: landline}, action: tag}", "13041439112", false,
+		},
+		{
+			"a true key beside it does not",
+			"{id: b, when: {marks: '>=5', class: mobile}, action: tag}", "13041439112", true,
+		},
+		{
+			"any: a true branch decides",
+			"{id: b, when: {any: [{marks: '>=5'}, {class: mobile}]}, action: reject}", "13041439112", false,
+		},
+		{
+			"any: a false branch leaves it open",
+			"{id: b, when: {any: [{marks: '>=5'}, {class: landline}]}, action: reject}", "13041439112", true,
+		},
+		{
+			"all: a false branch decides",
+			"{id: b, when: {all: [{marks: '>=5'}, {class: landline}]}, action: reject}", "13041439112", false,
+		},
+		{
+			"all: a true branch leaves it open",
+			"{id: b, when: {all: [{marks: '>=5'}, {class: mobile}]}, action: reject}", "13041439112", true,
+		},
+		{
+			"not: what is unknown stays so",
+			"{id: b, when: {not: {category: sales}}, action: reject}", "13041439112", true,
+		},
+		{
+			"not: a true branch rules it out",
+			"{id: b, when: {not: [{category: sales}, {class: mobile}]}, action: reject}", "13041439112", false,
+		},
+		{
+			"not: a false branch makes it certain",
+			"{id: b, when: {not: {category: sales, class: landline}}, action: reject}, {id: c, when: {marks: '>=5'}, action: tag}", "13041439112", false,
+		},
 		{"a label that a certain match shows", "{id: a, action: tag}", "13041439112", true},
 		{"a label that asks for nothing", "{id: a, action: tag, label: 老客户}", "13041439112", false},
 		{"label", "{id: a, when: {label: 推销}, action: allow}", "13041439112", true},
 		{"place", "{id: a, when: {place: 杭州}, action: allow}", "13041439112", true},
 		{"lookup_failed", "{id: a, when: {lookup_failed: true}, action: allow}", "13041439112", true},
-		{"keys of the call alone",
-			"{id: a, when: {length: '<9', trunk: x, called: '1', withheld: true}, action: reject}", "13041439112", false},
+		{
+			"keys of the call alone",
+			"{id: a, when: {length: '<9', trunk: x, called: '1', withheld: true}, action: reject}", "13041439112", false,
+		},
 		{"a number that always rings", "{id: a, when: {category: fraud}, action: reject}", "110", false},
 		{"an extension", "{id: a, when: {category: fraud}, action: reject}", "8001", false},
 		{"a withheld number", "{id: a, when: {category: fraud}, action: reject}", "anonymous", false},

@@ -1,14 +1,15 @@
 package screening
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -20,41 +21,93 @@ const defaultLabel = "{label}×{marks}"
 
 // policyFile is a policy as it is written.
 type policyFile struct {
-	Mode    string     `yaml:"mode" example:"mode: observe"`
-	Label   *string    `yaml:"label"`
-	Default yaml.Node  `yaml:"default"` // the name of an action, or an actionFile
-	Rules   []ruleFile `yaml:"rules"`
-}
-
-type ruleFile struct {
-	ID   string    `yaml:"id"`
-	When yaml.Node `yaml:"when"` // a conditionFile
-	actionFile
+	Mode     string               `yaml:"mode" example:"mode: observe"`
+	TimeZone *string              `yaml:"time_zone"`
+	Label    *string              `yaml:"label"`
+	ASCII    *string              `yaml:"ascii"`
+	Calendar calendarFile         `yaml:"calendar"`
+	Allow    yaml.Node            `yaml:"allow"` // a list of entries, or a listFile
+	Block    yaml.Node            `yaml:"block"` // a list of entries, or a blockFile
+	Lists    map[string]yaml.Node `yaml:"lists"` // as allow
+	Default  yaml.Node            `yaml:"default"`
+	Rules    []ruleFile           `yaml:"rules"`
 }
 
 // compiler turns a policy file into a Policy, and reports to doc what it cannot
 // use.
 type compiler struct {
-	doc    *strictyaml.Document
-	label  *Template // of tags that name none
-	faults int
+	doc      *strictyaml.Document
+	read     func(name string) ([]byte, error)
+	zone     *time.Location
+	label    *Template // of tags that name none
+	ascii    *Template // likewise; may be nil
+	lists    map[string]*namedList
+	asksTime bool
+	faults   int
+
+	files   []string
+	sums    []byte // of the files
+	foreign strictyaml.Errors
+	remarks []remark
 }
 
-// ParsePolicy compiles a policy file; file is its name in errors. The error is
-// [strictyaml.Errors]: everything that is wrong with the file, each with its
-// line and column and what to write instead.
+// errNoFiles is what ParsePolicy reads of any file.
+var errNoFiles = errors.New("no files are read here")
+
+// ParsePolicy compiles a policy that names no other file; file is its name in
+// errors. The error is [strictyaml.Errors]: everything that is wrong with it,
+// each with its line and column and what to write instead.
 func ParsePolicy(file string, data []byte) (*Policy, error) {
+	return compile(file, data, func(string) ([]byte, error) { return nil, errNoFiles })
+}
+
+// LoadPolicy compiles the policy in a file and reads the lists and calendars that
+// it names. read brings what is in a file: it is asked for the policy itself
+// first, then for each name as the policy has it. The error is that of the first
+// read, or [strictyaml.Errors]: everything that is wrong with any of the files.
+func LoadPolicy(file string, read func(name string) ([]byte, error)) (*Policy, error) {
+	data, err := read(file)
+	if err != nil {
+		return nil, fmt.Errorf("screening: reading policy: %w", err)
+	}
+	return compile(file, data, read)
+}
+
+func compile(file string, data []byte, read func(string) ([]byte, error)) (*Policy, error) {
 	var f policyFile
-	c := &compiler{doc: strictyaml.Decode(file, data, &f)}
-	sum := sha256.Sum256(data)
-	p := &Policy{revision: hex.EncodeToString(sum[:])[:12], mode: c.mode(f.Mode)}
+	c := &compiler{doc: strictyaml.Decode(file, data, &f), read: read}
+	p := &Policy{mode: c.mode(f.Mode)}
+	c.zone = c.timeZone(f.TimeZone)
 	c.label = c.template(f.Label, []any{"label"})
+	c.ascii = c.asciiTemplate(f.ASCII, []any{"ascii"})
+	p.zone, p.calendar = c.zone, c.calendar(&f.Calendar)
+	p.allow = c.allowed(&f.Allow)
+	p.block, p.blocked = c.blocked(&f.Block)
+	c.namedLists(f.Lists)
 	p.fallback = c.fallback(&f.Default)
 	p.rules = c.rules(f.Rules)
-	if err := c.doc.Err(); err != nil {
+	if err := c.err(); err != nil {
 		return nil, err
 	}
+	c.overlooked(p, &f)
+	p.asksTime, p.files, p.remarks = c.asksTime, c.files, c.remarks
+	p.overrides = p.blocked.override || slices.ContainsFunc(p.rules, func(r rule) bool { return r.override })
+	p.shadows = slices.ContainsFunc(p.rules, func(r rule) bool { return r.shadow })
+	sum := sha256.Sum256(append(slices.Clip(data), c.sums...))
+	p.revision = hex.EncodeToString(sum[:6])
 	return p, nil
+}
+
+// err returns all that is wrong: with the policy, and with each file it names.
+func (c *compiler) err() error {
+	var all strictyaml.Errors
+	if err := c.doc.Err(); err != nil && !errors.As(err, &all) {
+		return err
+	}
+	if all = append(all, c.foreign...); len(all) == 0 {
+		return nil
+	}
+	return all
 }
 
 func (c *compiler) report(path []any, text, hint string) {
@@ -87,6 +140,19 @@ func (c *compiler) mode(text string) Mode {
 	return Observe
 }
 
+func (c *compiler) timeZone(name *string) *time.Location {
+	text := defaultZone
+	if name != nil {
+		text = *name
+	}
+	zone, err := time.LoadLocation(text)
+	// The machine's own zone would mean something else on another machine.
+	if err != nil || text == "" || text == "Local" {
+		c.report([]any{"time_zone"}, "time_zone "+strconv.Quote(text)+" is unknown", "write it as in Asia/Shanghai")
+	}
+	return cmp.Or(zone, time.UTC)
+}
+
 // template compiles a label, or takes the policy's own where text is nil.
 func (c *compiler) template(text *string, path []any) *Template {
 	if text == nil && c.label != nil {
@@ -103,6 +169,19 @@ func (c *compiler) template(text *string, path []any) *Template {
 	return t
 }
 
+// asciiTemplate compiles a label for phones that show ASCII only, or takes the
+// policy's own, if it has one, where text is nil.
+func (c *compiler) asciiTemplate(text *string, path []any) *Template {
+	if text == nil {
+		return c.ascii
+	}
+	t, err := ParseASCIITemplate(*text)
+	if err != nil {
+		c.reportErr(path, "ascii "+strconv.Quote(*text)+":", err)
+	}
+	return t
+}
+
 // fallback compiles what happens when no rule matches.
 func (c *compiler) fallback(node *yaml.Node) rule {
 	a, path := actionFile{Action: node.Value}, []any{"default"}
@@ -114,63 +193,7 @@ func (c *compiler) fallback(node *yaml.Node) rule {
 	case yaml.SequenceNode:
 		c.report(path, "default is a list", "write default: allow, or a block with action and its keys")
 	}
-	r := c.action(&a, path)
+	r := rule{outcome: c.action(&a, path)}
 	r.explain(RuleDefault, c.why(a.Why, "no rule matched", path))
 	return r
-}
-
-// rules compiles the rules. One that takes every call must be the last.
-func (c *compiler) rules(files []ruleFile) []rule {
-	all := make([]rule, len(files))
-	seen := map[string]bool{}
-	greedy := -1
-	for i := range files {
-		f, path := &files[i], []any{"rules", i}
-		c.id(f.ID, seen, path)
-		if greedy >= 0 {
-			c.report(path, fmt.Sprintf("rule %q can never match", f.ID),
-				fmt.Sprintf("rule %q above takes every call: move it to the end or give it a when", files[greedy].ID))
-		}
-		all[i] = c.action(&f.actionFile, path)
-		all[i].explain(f.ID, c.why(f.Why, f.ID, path))
-		sound := false
-		all[i].when, sound = c.condition(&f.When, "when", under(path, "when"))
-		if sound && len(all[i].when) == 0 && f.ID != "" && greedy < 0 {
-			greedy = i
-		}
-	}
-	return all
-}
-
-// explain gives the rule its id and its reason.
-func (r *rule) explain(id, why string) {
-	r.id, r.why, r.whyBare = id, why, why+"; the label came out empty"
-}
-
-var slug = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-
-func (c *compiler) id(id string, seen map[string]bool, path []any) {
-	at := under(path, "id")
-	switch {
-	case id == "":
-		c.report(at, "id is missing", "write a short name that stays, as in id: fraud")
-	case len(id) > 64 || !slug.MatchString(id):
-		c.report(at, "id "+strconv.Quote(id), "write small letters, digits and single - between them, at most 64")
-	case id == RuleDefault, id == RuleNeverReject, id == RuleFailOpen:
-		c.report(at, "id "+strconv.Quote(id)+" belongs to the program", "write another name")
-	case seen[id]:
-		c.report(at, "id "+strconv.Quote(id)+" is taken by a rule above", "write another name")
-	}
-	seen[id] = true
-}
-
-// why returns the reason for the record.
-func (c *compiler) why(text, otherwise string, path []any) string {
-	if utf8.RuneCountInString(text) > 200 || strings.ContainsAny(text, "\r\n") {
-		c.report(under(path, "why"), "why is too long", "write one line of at most 200 characters")
-	}
-	if text == "" {
-		return otherwise
-	}
-	return text
 }
