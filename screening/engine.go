@@ -207,8 +207,11 @@ func (s *screen) learn(a Answer) {
 }
 
 func (s *screen) decide() Decision {
-	s.d.Verdict = s.policy.Decide(s.d.Facts())
-	if s.d.Verdict.Rule == RuleNeverReject {
+	facts := s.d.Facts()
+	s.d.Verdict = s.policy.Decide(facts)
+	s.d.Shadow, _ = s.policy.Shadow(facts)
+	switch s.d.Verdict.Rule {
+	case RuleNeverReject, RuleAllowList, RuleBlockList:
 		s.d.Source = SourceList
 	}
 	d := s.finish()
