@@ -108,7 +108,7 @@ func (d *Document) add(e Error) { d.errors = append(d.errors, d.tidy(e)) }
 
 // tidy gives e its file, and leaves nothing in it that a terminal would obey.
 func (d *Document) tidy(e Error) Error {
-	e.File, e.Text, e.Hint = d.file, plain(e.Text), plain(e.Hint)
+	e.File, e.Text, e.Hint = plain(d.file), plain(e.Text), plain(e.Hint)
 	return e
 }
 
