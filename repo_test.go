@@ -35,6 +35,7 @@ var modules = []string{
 	"golang.org/x/sync",
 	"golang.org/x/text",
 	"gopkg.in/yaml.v3",
+	"pgregory.net/rapid",
 }
 
 // The rooms, and what of the world outside each must not know: a package, or

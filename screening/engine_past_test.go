@@ -157,3 +157,33 @@ func TestDecisionFacts(t *testing.T) {
 		t.Errorf("facts %+v give %+v; want %+v", f, e.policy.Load().Decide(f), got.Verdict)
 	}
 }
+
+// A list decides without a lookup and says so; what shadow rules would have done is
+// in the record and nowhere else.
+func TestEngineListsAndShadow(t *testing.T) {
+	d, asked := answers(sales)
+	e := engineOf(t, d, func(o *Options) {
+		o.Policy = policyOf(t, "mode: enforce\nallow: ['13800138000']\nblock: ['10086']\nrules:\n"+
+			"- {id: strict, shadow: true, when: {category: sales}, action: reject, kind: busy}\n- {id: soft, when: {category: sales}, action: tag}\n")
+	})
+	tests := []struct {
+		from, rule, shadow string
+		action             Action
+		source             Source
+	}{
+		{"13800138000", RuleAllowList, "", Allow, SourceList},
+		{"10086", RuleBlockList, "", Reject, SourceList},
+		{"110", RuleNeverReject, "", Allow, SourceList},
+		{"1001", RuleDefault, "", Allow, SourceNone},
+		{salesman.Digits, "soft", "strict", Tag, SourceQuery},
+	}
+	for _, tt := range tests {
+		got := e.Screen(t.Context(), callFrom(tt.from))
+		if got.Verdict.Rule != tt.rule || got.Effective().Action != tt.action || got.Source != tt.source || got.Shadow.Rule != tt.shadow {
+			t.Errorf("%s: %+v; want %+v", tt.from, got, tt)
+		}
+	}
+	if asked.Load() != 1 {
+		t.Errorf("%d lookups; want 1", asked.Load())
+	}
+}

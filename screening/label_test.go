@@ -196,3 +196,30 @@ func checkLabel(t *testing.T, s string) {
 		t.Errorf("label %q takes %d columns", s, columns)
 	}
 }
+
+func TestASCIITemplate(t *testing.T) {
+	known := Reputation{Category: CategorySales, Label: "推销", Marks: 3475, Name: "SOHO 中国", Place: "江苏 Suzhou"}
+	tests := []struct {
+		text string
+		rep  Reputation
+		want string
+	}{
+		{"SPAM x{marks}", known, "SPAM x3475"},
+		{"SPAM x{marks}", Reputation{}, "SPAM"},
+		{"{category} x{marks}", known, "sales x3475"},
+		{"{label}-{category}", known, "sales"},
+		{"{name}", known, "SOHO"},
+		{"{place} {name}", known, "Suzhou SOHO"},
+		{"{label}", known, ""},
+	}
+	for _, tt := range tests {
+		tmpl, err := ParseASCIITemplate(tt.text)
+		if err != nil {
+			t.Errorf("ParseASCIITemplate(%q): %v", tt.text, err)
+			continue
+		}
+		if got := tmpl.Execute(tt.rep); got != tt.want {
+			t.Errorf("%q of %+v = %q; want %q", tt.text, tt.rep, got, tt.want)
+		}
+	}
+}

@@ -228,7 +228,11 @@ func (r *listReader) record(in *csv.Reader, record []string, at columns) {
 		return
 	}
 	line, column := fieldPos(in, record, min(at.number, len(record)-1))
-	if byExcel.MatchString(number) {
+	switch {
+	case number == "":
+		r.doc.ReportAt(line, column, "the line has no number", "write it, or remove the line")
+		return
+	case byExcel.MatchString(number):
 		r.doc.ReportAt(line, column, "number "+strconv.Quote(number)+" has lost its digits", "let Excel format the column as text, and write the number again")
 		return
 	}

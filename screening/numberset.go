@@ -122,8 +122,10 @@ func (s *numberSet) find(digits string, at int64) (int, bool) {
 	if len(s.nodes) == 0 {
 		return 0, false
 	}
-	i := s.walk(0, digits, at)
-	return int(i) - 1, i != 0
+	if i := s.walk(0, digits, at); i != 0 {
+		return int(i) - 1, true
+	}
+	return 0, false
 }
 
 // walk returns, plus one, the entry that the digits behind a node match. A node

@@ -142,7 +142,7 @@ func (p *Policy) Decide(f Facts) Verdict {
 }
 
 // Shadow returns what [Policy.Decide] would return if rules in shadow were rules
-// like others, and whether one of them decides then.
+// like others, and whether that is another verdict.
 func (p *Policy) Shadow(f Facts) (Verdict, bool) {
 	if !p.shadows || f.Number.NeverReject() && !p.overrides {
 		return Verdict{}, false
@@ -152,14 +152,17 @@ func (p *Policy) Shadow(f Facts) (Verdict, bool) {
 	if by == nil || !by.shadow {
 		return Verdict{}, false
 	}
+	if now, _ := p.decide(&v, false); now.Rule == verdict.Rule {
+		return Verdict{}, false // either way the number rings
+	}
 	return verdict, true
 }
 
 // neverReject is the verdict on numbers that always ring.
 var neverReject = Verdict{Rule: RuleNeverReject, Why: "this number always rings"}
 
-// decide returns the verdict and the rule that decides, which is nil for lists
-// and numbers that always ring.
+// decide returns the verdict and the first rule that matches, which is nil where a
+// list decides.
 func (p *Policy) decide(v *view, trial bool) (Verdict, *rule) {
 	forced := v.facts.Number.NeverReject()
 	if e, ok := v.onList(p.allow); ok {
@@ -178,7 +181,7 @@ func (p *Policy) decide(v *view, trial bool) (Verdict, *rule) {
 	}
 	r := p.first(v, trial)
 	if forced && !r.override {
-		return neverReject, nil
+		return neverReject, r
 	}
 	return r.verdict(&v.facts.Reputation), r
 }
