@@ -93,17 +93,17 @@ func (c *compiler) values(f *conditionFile) []values {
 		{keyCalled, f.Called, called},
 		{keyCalledList, f.CalledList, c.addList},
 		{keyDivertedBy, f.DivertedBy, called},
-		{keyDisplayName, f.DisplayName, addWord},
-		{keyUserAgent, f.UserAgent, addWord},
+		{keyDisplayName, f.DisplayName, addPart},
+		{keyUserAgent, f.UserAgent, addPart},
 		{keyCategory, f.Category, addCategory},
 		{keyMarks, f.Marks, addSpan},
 		{keyLabel, f.Label, addWord},
 		{keyProvince, f.Province, addProvince},
 		{keyCity, f.City, addCity},
 		{keyCarrier, f.Carrier, addCarrier},
-		{keyPlace, f.Place, addWord},
-		{keyName, f.Name, addWord},
-		{keyDescription, f.Description, addWord},
+		{keyPlace, f.Place, addPart},
+		{keyName, f.Name, addPart},
+		{keyDescription, f.Description, addPart},
 		{keyCatnames, f.Catnames, addWord},
 		{keyItagIDs, f.ItagIDs, addWord},
 		{keyAge, f.Age, addAge},
@@ -130,9 +130,6 @@ func (c *compiler) condition(node *yaml.Node, name string, path []any) (terms []
 	terms = append(terms, c.nested(keyAny, f.Any, path)...)
 	terms = append(terms, c.nested(keyNot, f.Not, path)...)
 	slices.SortStableFunc(terms, func(a, b term) int { return int(a.key) - int(b.key) })
-	for i := range terms {
-		c.asksTime = c.asksTime || terms[i].key.timely()
-	}
 	return terms, read && c.faults == before
 }
 
@@ -144,7 +141,9 @@ func flags(f *conditionFile) []term {
 		want *bool
 	}{{keyWithheld, f.Withheld}, {keyDiverted, f.Diverted}, {keyMismatch, f.Mismatch}, {keyHoliday, f.Holiday}, {keyWorkday, f.Workday}} {
 		if w.want != nil {
-			terms = append(terms, term{key: w.key, want: *w.want, values: []string{strconv.FormatBool(*w.want)}})
+			t := newTerm(w.key, strconv.FormatBool(*w.want))
+			t.want = *w.want
+			terms = append(terms, t)
 		}
 	}
 	return terms
@@ -161,7 +160,7 @@ func (c *compiler) filled(path []any, key string, values int) bool {
 }
 
 func (c *compiler) valued(v values, path []any) term {
-	t := term{key: v.key, values: v.text}
+	t := newTerm(v.key, v.text...)
 	for i, text := range v.text {
 		if err := v.compile(&t, text); err != nil {
 			c.reportErr(under(path, i), v.key.String()+" "+strconv.Quote(text), err)
@@ -176,7 +175,7 @@ func (c *compiler) nested(k key, nodes []yaml.Node, path []any) []term {
 	if !c.filled(path, k.String(), len(nodes)) {
 		return nil
 	}
-	t := term{key: k}
+	t := newTerm(k)
 	for i := range nodes {
 		at, name := under(path, i), fmt.Sprintf("%v[%d]", k, i)
 		inner, sound := c.condition(&nodes[i], name, at)

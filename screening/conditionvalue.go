@@ -1,6 +1,7 @@
 package screening
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -14,9 +15,6 @@ import (
 )
 
 func (t *term) addNumber(text string, called bool) error {
-	if t.numbers == nil {
-		t.numbers = &numberSet{}
-	}
 	return t.numbers.add(text, called, 0)
 }
 
@@ -26,6 +24,19 @@ func addWord(t *term, value string) error {
 	}
 	t.words = append(t.words, value)
 	return nil
+}
+
+// addPart takes a word that may stand anywhere in a text.
+func addPart(t *term, value string) error {
+	small := []byte(value)
+	for i, c := range small {
+		small[i] = smallLetter(c)
+	}
+	if bytes.ContainsFunc(small, func(r rune) bool { return 'a' <= r && r <= 'z' }) {
+		t.small = append(t.small, string(small))
+		return nil
+	}
+	return addWord(t, value)
 }
 
 var categories = []string{
@@ -134,7 +145,9 @@ func (c *compiler) memories(f *conditionFile, path []any) []term {
 		if *f.WeCalled <= 0 || *f.WeCalled > keepDialed {
 			c.report(at, "we_called is "+days(*f.WeCalled), "write a time of at most 180d, as in 30d")
 		}
-		terms = append(terms, term{key: keyWeCalled, within: *f.WeCalled, values: []string{days(*f.WeCalled)}})
+		t := newTerm(keyWeCalled, days(*f.WeCalled))
+		t.within = *f.WeCalled
+		terms = append(terms, t)
 	}
 	if at := under(path, keyCalls.String()); f.Calls != nil {
 		terms = append(terms, c.calls(f.Calls, at))
@@ -145,8 +158,9 @@ func (c *compiler) memories(f *conditionFile, path []any) []term {
 }
 
 func (c *compiler) calls(f *callsFile, path []any) term {
-	t := term{key: keyCalls, within: f.Within, want: f.To == "same", values: []string{f.Count, "within " + days(f.Within)}}
-	if t.want {
+	t := newTerm(keyCalls, f.Count, "within "+days(f.Within))
+	t.within = f.Within
+	if t.want = f.To == "same"; t.want {
 		t.values = append(t.values, "to the same number")
 	}
 	count := under(path, "count")

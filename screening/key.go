@@ -58,9 +58,3 @@ func (k key) String() string {
 		"all", "any", "not",
 	}[k]
 }
-
-// reputed reports whether the key is about what a lookup brings.
-func (k key) reputed() bool { return keyCategory <= k && k < keyAll }
-
-// timely reports whether the key is about the time of the call.
-func (k key) timely() bool { return keyTime <= k && k <= keyWorkday }

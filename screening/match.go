@@ -24,19 +24,28 @@ func truthOf(b bool) truth {
 }
 
 // term is one key of a condition with its compiled values. Which fields are used
-// follows from the key.
+// follows from the key. What most keys need fits into a line of the cache.
 type term struct {
-	key     key
-	want    bool          // of a key that is true or false; calls: those to the same number
-	bits    uint32        // of a key with few words: any of these
-	within  time.Duration // calls we_called
-	words   []string      // any of these
-	spans   []span        // any of these
-	numbers *numberSet
-	lists   []*List  // any of these
-	inner   [][]term // any all not
-	values  []string // as written, for people
+	key   key
+	want  bool     // of a key that is true or false; calls: those to the same number
+	bits  uint32   // of a key with few words: any of these
+	words []string // any of these
+	spans []span   // any of these
+	*rest
 }
+
+// rest is what few keys need.
+type rest struct {
+	small   []string // words in small letters, any of these in any letters
+	numbers numberSet
+	lists   []*List       // any of these
+	within  time.Duration // calls we_called
+	inner   [][]term      // any all not
+	values  []string      // as written, for people
+}
+
+// newTerm returns a term with nothing compiled yet of the values under its key.
+func newTerm(k key, values ...string) term { return term{key: k, rest: &rest{values: values}} }
 
 // span is what a comparison lets through, both ends included.
 type span struct{ low, high int }
@@ -45,22 +54,23 @@ func (s span) holds(n int) bool { return s.low <= n && n <= s.high }
 
 // view is Facts with what several terms ask of them worked out once.
 type view struct {
+	policy   *Policy
 	facts    *Facts
 	known    bool // the reputation in facts is what a lookup brought, not yet to come
 	now      int64
 	class    uint32
 	category uint32
-	moment   moment
+	moment   moment        // once timed
+	place    placeOfCaller // once placed
+	timed    bool
+	placed   bool
 }
 
 func (p *Policy) view(f *Facts, known bool) view {
-	v := view{facts: f, known: known, now: f.Call.At.Unix()}
-	v.class = bitOf(classes, string(f.Number.Class))
-	v.category = bitOf(categories, string(f.Reputation.Category))
-	if p.asksTime {
-		v.moment = p.calendar.moment(f.Call.At.In(p.zone))
+	return view{
+		policy: p, facts: f, known: known, now: f.Call.At.Unix(),
+		class: bitOf(classes, string(f.Number.Class)), category: bitOf(categories, string(f.Reputation.Category)),
 	}
-	return v
 }
 
 // bitOf returns the bit of a word among known, and 0 for another.
@@ -75,8 +85,22 @@ func bitOf(known []string, word string) uint32 {
 func (v *view) allOf(terms []term) truth {
 	all := yes
 	for i := range terms {
-		if all = min(all, v.holds(&terms[i])); all == no {
-			break
+		t := &terms[i]
+		switch {
+		case t.key < keyCategory:
+			if !v.called(t) {
+				return no
+			}
+		case t.key < keyAll && v.known:
+			if !v.reputed(t) {
+				return no
+			}
+		case t.key < keyAll:
+			all = maybe
+		default:
+			if all = min(all, v.nested(t)); all == no {
+				return no
+			}
 		}
 	}
 	return all
@@ -92,27 +116,19 @@ func (v *view) anyOf(conditions [][]term) truth {
 	return best
 }
 
-func (v *view) holds(t *term) truth {
-	switch {
-	case t.key < keyAll:
-	case t.key == keyAny:
+// nested tells whether a term that holds conditions holds.
+func (v *view) nested(t *term) truth {
+	switch t.key {
+	case keyAny:
 		return v.anyOf(t.inner)
-	case t.key == keyNot:
+	case keyNot:
 		return yes - v.anyOf(t.inner)
-	default:
-		all := yes
-		for _, c := range t.inner {
-			all = min(all, v.allOf(c))
-		}
-		return all
 	}
-	if t.key.reputed() {
-		if !v.known {
-			return maybe
-		}
-		return truthOf(v.reputed(t))
+	all := yes
+	for _, c := range t.inner {
+		all = min(all, v.allOf(c))
 	}
-	return truthOf(v.called(t))
+	return all
 }
 
 // called tells whether a term about the call itself holds.
@@ -146,9 +162,9 @@ func (v *view) called(t *term) bool {
 	case keyVerstat:
 		return t.bits&verstatBits(f.Call.Verstat) != 0
 	case keyDisplayName:
-		return containsAny(f.Call.Name, t.words)
+		return t.isPartOf(f.Call.Name)
 	case keyUserAgent:
-		return containsAny(f.Call.UserAgent, t.words)
+		return t.isPartOf(f.Call.UserAgent)
 	case keyCalls:
 		return t.inSpan(callsWithin(f.Past.Calls, t.within, t.want))
 	case keyWeCalled:
@@ -159,6 +175,9 @@ func (v *view) called(t *term) bool {
 
 // timely tells whether a term about the time of the call holds.
 func (v *view) timely(t *term) bool {
+	if !v.timed {
+		v.moment, v.timed = v.policy.calendar.moment(v.facts.Call.At.In(v.policy.zone)), true
+	}
 	switch t.key {
 	case keyTime:
 		return t.inSpan(v.moment.minute)
@@ -183,11 +202,11 @@ func (v *view) reputed(t *term) bool {
 	case keyLabel:
 		return slices.Contains(t.words, r.Label)
 	case keyPlace:
-		return containsAny(r.Place, t.words)
+		return t.isPartOf(r.Place)
 	case keyName:
-		return containsAny(r.Name, t.words)
+		return t.isPartOf(r.Name)
 	case keyDescription:
-		return containsAny(r.Description, t.words)
+		return t.isPartOf(r.Description)
 	case keyCatnames:
 		return shareOne(t.words, r.Kinds)
 	case keyItagIDs:
@@ -198,17 +217,20 @@ func (v *view) reputed(t *term) bool {
 	case keyFailed:
 		return t.failed(v.facts.Failed)
 	}
-	return t.atPlace(placeParts(r.Place))
+	return v.atPlace(t)
 }
 
 // atPlace tells whether a term about a part of the place holds.
-func (t *term) atPlace(p placeOfCaller) bool {
-	part := p.city
+func (v *view) atPlace(t *term) bool {
+	if !v.placed {
+		v.place, v.placed = placeParts(v.facts.Reputation.Place), true
+	}
+	part := v.place.city
 	switch t.key {
 	case keyProvince:
-		part = p.province
+		part = v.place.province
 	case keyCarrier:
-		part = p.carrier
+		part = v.place.carrier
 	}
 	return part != "" && slices.Contains(t.words, part)
 }
@@ -268,17 +290,39 @@ func calledDigits(f *Facts) string {
 	return s.text
 }
 
-// containsAny reports whether one of words stands in text, small and capital
-// letters of ASCII being the same.
-func containsAny(text string, words []string) bool {
-	for _, w := range words {
+// isPartOf reports whether a word of the term stands in text.
+func (t *term) isPartOf(text string) bool {
+	for _, w := range t.words {
+		if strings.Contains(text, w) {
+			return true
+		}
+	}
+	for _, w := range t.small {
 		for i := 0; i+len(w) <= len(text); i++ {
-			if strings.EqualFold(text[i:i+len(w)], w) {
+			if beginsFold(text[i:], w) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// beginsFold reports whether text begins with a word in small letters, capital
+// ones of ASCII counting as these.
+func beginsFold(text, word string) bool {
+	for i := range len(word) {
+		if smallLetter(text[i]) != word[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func smallLetter(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
 }
 
 func shareOne(words, have []string) bool {

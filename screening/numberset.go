@@ -132,17 +132,22 @@ func (s *numberSet) find(digits string, at int64) (int, bool) {
 // has one way to it, so that none is looked at twice.
 func (s *numberSet) walk(at int32, digits string, now int64) int32 {
 	n := &s.nodes[at]
-	if digits == "" {
-		return s.living(now, n.whole, n.open)
+	if digits != "" {
+		place := placeOf(digits[0])
+		for _, e := range n.edges {
+			if e.set&place == 0 {
+				continue
+			}
+			if i := s.walk(e.to, digits[1:], now); i != 0 {
+				return i
+			}
+		}
 	}
-	place := placeOf(digits[0])
-	for _, e := range n.edges {
-		if e.set&place == 0 {
-			continue
-		}
-		if i := s.walk(e.to, digits[1:], now); i != 0 {
-			return i
-		}
+	switch {
+	case n.whole|n.open|n.longer == 0:
+		return 0
+	case digits == "":
+		return s.living(now, n.whole, n.open)
 	}
 	return s.living(now, n.longer, n.open)
 }

@@ -18,25 +18,47 @@ var (
 		"湖南", "广东", "海南", "四川", "贵州", "云南", "陕西", "甘肃", "青海", "台湾", "内蒙古", "广西", "西藏", "宁夏", "新疆", "香港", "澳门",
 	}
 	provinceKinds = []string{"省", "市", "壮族自治区", "回族自治区", "维吾尔自治区", "自治区", "特别行政区"}
+	isProvince    = setOf(provinces)
 	carriers      = []string{"移动", "联通", "电信", "广电", "铁通", "网通", "卫通"}
 )
+
+// hanBytes is what a Chinese character takes in UTF-8.
+const hanBytes = 3
+
+func setOf(words []string) map[string]bool {
+	set := map[string]bool{}
+	for _, w := range words {
+		set[w] = true
+	}
+	return set
+}
 
 // placeParts takes a place apart. Its parts are those of the text itself, so that
 // nothing is copied. The four cities that are provinces are both.
 func placeParts(place string) placeOfCaller {
 	p := placeOfCaller{}
-	rest, kind := strings.TrimSpace(place), ""
-	p.province, rest = startOf(rest, provinces)
+	rest, kind := strings.Trim(place, " "), ""
+	p.province, rest = provinceOf(rest)
 	if p.province != "" {
 		kind, rest = startOf(rest, provinceKinds)
 	}
-	rest, p.carrier = endOf(strings.TrimSpace(rest), carriers)
-	rest = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "中国"))
+	rest, p.carrier = endOf(rest, carriers)
+	rest = strings.Trim(strings.TrimSuffix(strings.Trim(rest, " "), "中国"), " ")
 	p.city = cityName(rest)
 	if slices.Contains(municipalities, p.province) || kind == "市" && p.city == "" {
 		p.city = p.province
 	}
 	return p
+}
+
+// provinceOf cuts a province off the start of s. Each has two or three characters.
+func provinceOf(s string) (province, rest string) {
+	for _, n := range [...]int{2 * hanBytes, 3 * hanBytes} {
+		if len(s) >= n && isProvince[s[:n]] {
+			return s[:n], s[n:]
+		}
+	}
+	return "", s
 }
 
 // startOf cuts the first of words that s begins with off it.
@@ -69,7 +91,7 @@ func cityName(s string) string {
 
 // addProvince takes a province with or without the word for one.
 func addProvince(t *term, text string) error {
-	name, kind := startOf(text, provinces)
+	name, kind := provinceOf(text)
 	switch {
 	case name == "":
 		return errors.New("is no province: write one as in 江苏 or 内蒙古")

@@ -29,20 +29,19 @@ type Policy struct {
 	files    []string
 	remarks  []remark
 
-	asksTime  bool // some rule asks for the time of day or the day
 	overrides bool // something goes before the numbers that always ring
 	shadows   bool // some rule is in shadow
 }
 
 // rule is one rule of a policy: the action it takes when all of when holds.
 type rule struct {
-	id       string
-	why      string
-	whyBare  string // why, for a tag whose label came out empty
 	when     []term
 	until    int64 // Unix second that ends it, 0 for never
 	shadow   bool  // decides nothing, see Policy.Shadow
 	override bool  // goes before the numbers that always ring
+	id       string
+	why      string
+	whyBare  string // why, for a tag whose label came out empty
 	outcome
 }
 

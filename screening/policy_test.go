@@ -2,7 +2,6 @@ package screening
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 )
@@ -222,41 +221,6 @@ func TestNeedsLookupForTheDefault(t *testing.T) {
 		if got := p.NeedsLookup(factsOf("13041439112", Reputation{})); got != want {
 			t.Errorf("default: %s: NeedsLookup = %v; want %v", text, got, want)
 		}
-	}
-}
-
-// tenRules is a policy whose last rule matches a mobile that sells.
-func tenRules(t testing.TB) *Policy {
-	text := "mode: enforce\nrules:\n"
-	for i := range 9 {
-		text += fmt.Sprintf("- {id: r%d, action: reject, when: {category: [fraud, agent], marks: '>=%d', not: {class: landline}, number: ['0571*', '_95XXX.', '1380013800%d']}}\n", i, 5*i, i)
-	}
-	return mustParse(t, text+"- {id: last, action: reject, when: {any: [{label: 中介}, {category: sales}]}}\n")
-}
-
-func BenchmarkDecide(b *testing.B) {
-	p, f := tenRules(b), factsOf("13041439112", salesRep(3475))
-	if v := p.Decide(f); v.Rule != "last" {
-		b.Fatalf("rule %s decides; want last", v.Rule)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		p.Decide(f)
-	}
-}
-
-func BenchmarkNeedsLookup(b *testing.B) {
-	p, f := tenRules(b), factsOf("13041439112", Reputation{})
-	b.ReportAllocs()
-	for b.Loop() {
-		p.NeedsLookup(f)
-	}
-}
-
-func TestDecideDoesNotAllocate(t *testing.T) {
-	p, f := tenRules(t), factsOf("13041439112", salesRep(3475))
-	if n := testing.AllocsPerRun(100, func() { p.Decide(f); p.NeedsLookup(f) }); n != 0 {
-		t.Errorf("Decide and NeedsLookup allocate %v times; want 0", n)
 	}
 }
 

@@ -36,14 +36,13 @@ type policyFile struct {
 // compiler turns a policy file into a Policy, and reports to doc what it cannot
 // use.
 type compiler struct {
-	doc      *strictyaml.Document
-	read     func(name string) ([]byte, error)
-	zone     *time.Location
-	label    *Template // of tags that name none
-	ascii    *Template // likewise; may be nil
-	lists    map[string]*namedList
-	asksTime bool
-	faults   int
+	doc    *strictyaml.Document
+	read   func(name string) ([]byte, error)
+	zone   *time.Location
+	label  *Template // of tags that name none
+	ascii  *Template // likewise; may be nil
+	lists  map[string]*namedList
+	faults int
 
 	files   []string
 	sums    []byte // of the files
@@ -90,7 +89,7 @@ func compile(file string, data []byte, read func(string) ([]byte, error)) (*Poli
 		return nil, err
 	}
 	c.overlooked(p, &f)
-	p.asksTime, p.files, p.remarks = c.asksTime, c.files, c.remarks
+	p.files, p.remarks = c.files, c.remarks
 	p.overrides = p.blocked.override || slices.ContainsFunc(p.rules, func(r rule) bool { return r.override })
 	p.shadows = slices.ContainsFunc(p.rules, func(r rule) bool { return r.shadow })
 	sum := sha256.Sum256(append(slices.Clip(data), c.sums...))

@@ -35,7 +35,21 @@ func (c *compiler) rules(files []ruleFile) []rule {
 		}
 		all[i] = r
 	}
-	return all
+	return packed(all)
+}
+
+// packed puts the conditions of all rules one behind the other, in the order in
+// which they are judged.
+func packed(rules []rule) []rule {
+	var all []term
+	for i := range rules {
+		all = append(all, rules[i].when...)
+	}
+	for i := range rules {
+		n := len(rules[i].when)
+		rules[i].when, all = all[:n:n], all[n:]
+	}
+	return rules
 }
 
 // explain gives the rule its id and its reason.
