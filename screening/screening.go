@@ -162,24 +162,27 @@ func (a Action) String() string {
 	return "allow"
 }
 
+// MarshalText writes the name, for JSON.
+func (a Action) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
 // Verdict is what shall become of a call, by which rule and why.
 type Verdict struct {
-	Action Action
-	Rule   string // id of the rule, or one of the Rule constants
-	Why    string // the reason, for the record; never on the wire
-	Label  string // Tag: the finished label, safe in a SIP header
-	ASCII  string // Tag: the label for phones that show nothing but ASCII; empty: the rule has none
-	Status int    // Reject: the SIP status, 400 to 699
-	Reason string // Reject: the reason phrase
-	Cause  string // Reject: value of the Reason header (RFC 3326); empty: no such header
-	Target string // Divert: the SIP URI
+	Action Action `json:"action"`
+	Rule   string `json:"rule"`             // id of the rule, or one of the Rule constants
+	Why    string `json:"why"`              // the reason, for the record; never on the wire
+	Label  string `json:"label,omitempty"`  // Tag: the finished label, safe in a SIP header
+	ASCII  string `json:"ascii,omitempty"`  // Tag: the label for phones that show nothing but ASCII; empty: the rule has none
+	Status int    `json:"status,omitempty"` // Reject: the SIP status, 400 to 699
+	Reason string `json:"reason,omitempty"` // Reject: the reason phrase
+	Cause  string `json:"cause,omitempty"`  // Reject: value of the Reason header (RFC 3326); empty: no such header
+	Target string `json:"target,omitempty"` // Divert: the SIP URI
 
 	// Ring is the value of the Alert-Info header towards the phone, safe as it
 	// is; empty: none. Not with Reject.
-	Ring string
+	Ring string `json:"ring,omitempty"`
 	// Headers are header lines to add, to what goes on or with Reject to the
 	// answer: "X-Queue: sales\r\n", several of them one behind the other, safe as they are.
-	Headers string
+	Headers string `json:"headers,omitempty"`
 }
 
 // Rules that no policy file holds.
