@@ -239,3 +239,30 @@ func wanted(text, prefix string) string {
 	}
 	return strings.Join(all, "\n")
 }
+
+// Every example loads without a warning, says how editors check it, and does what
+// it is about.
+func TestExamplePolicies(t *testing.T) {
+	files, err := filepath.Glob("../configs/policies/*.yaml")
+	if err != nil || len(files) < 6 {
+		t.Fatalf("%v, %d files; want at least 6", err, len(files))
+	}
+	v := newValidator(t)
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
+		t.Run(name, func(t *testing.T) {
+			p := load(t, file)
+			if w := p.Warnings(warnedAt); len(w) > 0 {
+				t.Errorf("warnings: %v", w)
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if wrong := v.checkYAML(string(text)); wrong != "" {
+				t.Errorf("wrong by the schema: %s", wrong)
+			}
+			goldenCalls(t, p, "../testdata/policy/examples/"+name+".calls", "")
+		})
+	}
+}
