@@ -351,3 +351,30 @@ func TestPoliciesPointToTheSchema(t *testing.T) {
 		}
 	}
 }
+
+// The pages about policies say of every key what the schema says.
+func TestPagesSayWhatTheSchemaSays(t *testing.T) {
+	for page, said := range map[string]func(keyText) string{
+		"../docs/policy.md":    func(k keyText) string { return k.en },
+		"../docs/policy.zh.md": func(k keyText) string { return k.zh },
+	} {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, table := range []map[string]keyText{
+			fileTexts, calendarTexts, listTexts, entryTexts, ruleTexts, actionTexts, conditionTexts, callsTexts,
+		} {
+			for key, k := range table {
+				if row := "| `" + key + "` | " + said(k) + " |\n"; !strings.Contains(string(text), row) {
+					t.Errorf("%s lacks the row %s", page, row)
+				}
+			}
+		}
+		for kind, r := range kinds {
+			if row := fmt.Sprintf("| `%s` | %d %s |", kind, r.status, r.reason); !strings.Contains(string(text), row) {
+				t.Errorf("%s lacks the row %s", page, row)
+			}
+		}
+	}
+}
