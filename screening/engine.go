@@ -72,6 +72,20 @@ func (e *Engine) SetPolicy(p *Policy) {
 	}
 }
 
+// Policy returns the policy in force.
+func (e *Engine) Policy() *Policy { return e.policy.Load() }
+
+// Facts returns what the policy would be given of c before its lookup, for
+// [Policy.Explain]. It notes nothing and asks nobody.
+func (e *Engine) Facts(c Call) Facts {
+	s := e.begin(c)
+	s.identify()
+	if s.remembers() {
+		s.d.Past = s.memory.past(s.d.Number, c.ID, s.called(), s.d.Call.At)
+	}
+	return s.d.Facts()
+}
+
 // Dialed notes that the office called a number by a trunk, as the PBX wrote it: who
 // owns that number is no stranger when they call back. It costs what a map does
 // and never panics.
@@ -144,6 +158,9 @@ func (e *Engine) begin(c Call) screen {
 // now decides if the cache is all that has to be asked.
 func (s *screen) now() (Decision, bool) {
 	s.identify()
+	if s.remembers() {
+		s.d.Past = s.memory.arrive(s.d.Number, s.d.Call.ID, s.called(), s.d.Call.At)
+	}
 	if !s.needsLookup() {
 		return s.decide(), true
 	}
@@ -155,7 +172,7 @@ func (s *screen) now() (Decision, bool) {
 	return s.decide(), true
 }
 
-// identify reads the numbers of the call, and remembers who calls.
+// identify reads the numbers of the call.
 func (s *screen) identify() {
 	c := &s.d.Call
 	// A number that cannot be read is one too: its class says so.
@@ -165,10 +182,10 @@ func (s *screen) identify() {
 		s.d.Diverter, _ = s.trunk.Normalize(c.DivertedBy)
 	}
 	s.d.Mismatch = s.mismatch(c)
-	if s.remembers() {
-		s.d.Past = s.memory.arrive(s.d.Number, c.ID, cmp.Or(s.d.Called.Digits, c.To), c.At)
-	}
 }
+
+// called tells the called numbers apart.
+func (s *screen) called() string { return cmp.Or(s.d.Called.Digits, s.d.Call.To) }
 
 // mismatch reports whether the caller says to be another than the network does.
 func (s *screen) mismatch(c *Call) bool {

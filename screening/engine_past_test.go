@@ -108,6 +108,31 @@ func TestEngineRemembersWhomTheOfficeCalled(t *testing.T) {
 	})
 }
 
+// Facts are what a call would be judged by, and leave no trace.
+func TestEngineFacts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, asked := answers(sales)
+		e := engineOf(t, d, withMemory(t, knowing))
+		verdictOf(t, e, salesman.Digits, "a")
+		e.Dialed("carrier", salesman.Digits, time.Now())
+		time.Sleep(time.Minute)
+		c := callFrom(salesman.Digits)
+		c.ID, c.DivertedBy = "b", "02188886666"
+		for range 3 {
+			f := e.Facts(c)
+			if len(f.Past.Calls) != 1 || f.Past.Calls[0] != (PastCall{time.Minute, true}) || f.Past.Dialed != time.Minute || f.Diverter.Digits != c.DivertedBy || f.Number != salesman {
+				t.Errorf("Facts = %+v", f)
+			}
+		}
+		if f := e.Facts(callFrom("10086")); f.Past.Calls != nil || f.Past.Dialed != 0 || asked.Load() != 0 {
+			t.Errorf("Facts = %+v, %d lookups", f, asked.Load())
+		}
+		if got := verdictOf(t, e, salesman.Digits, "b"); e.Policy().Decide(e.Facts(c)) != got.Verdict || got.Policy != e.Policy().Revision() {
+			t.Errorf("verdict %+v; Facts give %+v", got.Verdict, e.Policy().Decide(e.Facts(c)))
+		}
+	})
+}
+
 // Without a memory, and with one that is broken, calls go on.
 func TestEngineDialedIsSafe(t *testing.T) {
 	engineOf(t, nil, nil).Dialed("carrier", salesman.Digits, time.Now())

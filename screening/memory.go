@@ -69,18 +69,35 @@ func NewMemory(o MemoryOptions) (*Memory, error) {
 func (m *Memory) arrive(n Number, id, to string, at time.Time) Past {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now, k := at.UnixNano(), keyOf(n)
-	var past Past
-	if dialed, ok := m.dialed.Peek(k); ok && now-dialed <= int64(keepDialed) {
-		past.Dialed = max(time.Duration(now-dialed), 1)
-	}
+	k := keyOf(n)
 	c, ok := m.callers.Get(k)
 	if !ok {
 		c = &caller{}
 		m.callers.Add(k.clone(), c)
 	}
-	past.Calls = c.arrive(heard{at: now, id: hash(id), to: hash(to)})
+	return Past{Calls: c.arrive(heard{at: at.UnixNano(), id: hash(id), to: hash(to)}), Dialed: m.sinceDialed(k, at)}
+}
+
+// past returns what arrive would, and notes nothing.
+func (m *Memory) past(n Number, id, to string, at time.Time) Past {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k := keyOf(n)
+	past := Past{Dialed: m.sinceDialed(k, at)}
+	if c, ok := m.callers.Peek(k); ok {
+		as := caller{calls: slices.Clone(c.calls)}
+		past.Calls = as.arrive(heard{at: at.UnixNano(), id: hash(id), to: hash(to)})
+	}
 	return past
+}
+
+func (m *Memory) sinceDialed(k cacheKey, at time.Time) time.Duration {
+	dialed, ok := m.dialed.Peek(k)
+	since := time.Duration(at.UnixNano() - dialed)
+	if !ok || since > keepDialed {
+		return 0
+	}
+	return max(since, 1)
 }
 
 // arrive adds a call and returns those before it, the newest first.
