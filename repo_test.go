@@ -31,9 +31,11 @@ var modules = []string{
 	"github.com/hashicorp/golang-lru/v2",
 	"github.com/rogpeppe/go-internal",
 	"github.com/rs/zerolog",
+	"github.com/sony/gobreaker/v2",
 	"github.com/spf13/cobra",
 	"golang.org/x/sync",
 	"golang.org/x/text",
+	"golang.org/x/time",
 	"gopkg.in/yaml.v3",
 	"pgregory.net/rapid",
 }

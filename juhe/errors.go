@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
+	"time"
 )
 
 // What a caller can do about an error, for [errors.Is]. Each stands for a [Class].
@@ -15,6 +17,7 @@ var (
 	ErrThrottled = errors.New("juhe: too many queries at a time") // ClassThrottle
 	ErrUpstream  = errors.New("juhe: service in trouble")         // ClassUpstream
 	ErrRequest   = errors.New("juhe: question not understood")    // ClassRequest
+	ErrRate      = errors.New("juhe: own rate limit reached")     // ClassRate
 )
 
 // Class groups errors by what mends them.
@@ -27,6 +30,7 @@ const (
 	ClassThrottle Class = "throttle" // slow down
 	ClassUpstream Class = "upstream" // passes by itself: network, server, or a reply that is none
 	ClassRequest  Class = "request"  // the question was wrong; asking again is no use
+	ClassRate     Class = "rate"     // more queries a second than Options.Rate
 )
 
 // sentinel and reason of every class.
@@ -39,21 +43,28 @@ var classes = map[Class]struct {
 	ClassThrottle: {ErrThrottled, "throttled"},
 	ClassUpstream: {ErrUpstream, "upstream"},
 	ClassRequest:  {ErrRequest, "request"},
+	ClassRate:     {ErrRate, "rate"},
 }
 
 // Error says why a question brought no answer. Nothing in it comes from the
 // server but numbers, so it never holds the key.
 type Error struct {
 	Class  Class
-	Code   int    // Juhe's error_code; 0: it gave none
-	Status int    // the HTTP status when it was not 200; else 0
-	Detail string // what went wrong, in fixed words
-	Cause  error  // what the network reported; nil when the reply itself is the error
+	Code   int           // Juhe's error_code; 0: it gave none
+	Status int           // the HTTP status when it was not 200; else 0
+	Retry  time.Duration // how long Retry-After asks to be left alone; 0: it does not
+	Detail string        // what went wrong, in fixed words
+	Cause  error         // what the network reported; nil when the reply itself is the error
+	Until  time.Time     // when a query may be sent again; zero: this one was sent
+
+	reason string // of a query that was not sent because of another's error
 }
 
 // Error returns one line without key, number or URL.
-func (e *Error) Error() string {
-	text := "juhe: " + e.Detail
+func (e *Error) Error() string { return "juhe: " + e.words() }
+
+func (e *Error) words() string {
+	text := e.Detail
 	if e.Code != 0 {
 		text += fmt.Sprintf(" (error %d)", e.Code)
 	}
@@ -72,15 +83,29 @@ func (e *Error) Unwrap() error { return e.Cause }
 // Is makes an Error match the sentinel of its class.
 func (e *Error) Is(target error) bool { return target == classes[e.Class].sentinel }
 
-// Reason returns one of timeout, key, quota, throttled, upstream and request,
-// for records and metrics.
+// Reason returns one of timeout, key, quota, throttled, upstream, request, rate
+// and budget, for records and metrics. A query that is not sent because others
+// failed has their reason.
 func (e *Error) Reason() string {
 	var slow net.Error
-	if errors.As(e.Cause, &slow) && slow.Timeout() {
+	switch {
+	case e.reason != "":
+		return e.reason
+	case errors.As(e.Cause, &slow) && slow.Timeout():
 		return "timeout"
 	}
 	return classes[e.Class].reason
 }
+
+// Unasked reports that no query was sent, so that the error says nothing about
+// the number.
+func (e *Error) Unasked() bool { return !e.Until.IsZero() }
+
+// Outcomes that no call of net/http reports.
+var (
+	errSlow   = &Error{Class: ClassUpstream, Detail: "asking", Cause: context.DeadlineExceeded} // no answer within Options.Slow
+	errBroken = &Error{Class: ClassUpstream, Detail: "asking broke off"}                        // a panic
+)
 
 // canceled reports that the caller gave up, which says nothing about Juhe.
 type canceled struct{ doing string }
@@ -131,13 +156,34 @@ func codeError(code int) *Error {
 // never is an answer, even if its body reads like one: who sent it is unknown. A
 // documented error code in the body is better evidence than the status, since
 // only Juhe writes those, and decides the class.
-func statusError(status int, body []byte) *Error {
-	e := &Error{Class: statusClass(status), Detail: "answer refused"}
+func statusError(resp *http.Response, body []byte) *Error {
+	e := &Error{Class: statusClass(resp.StatusCode), Detail: "answer refused"}
 	if code, ok := documentedCode(body); ok {
 		e = codeError(code)
 	}
-	e.Status = status
+	e.Status = resp.StatusCode
+	if e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable {
+		e.Retry = retryAfter(resp.Header)
+	}
 	return e
+}
+
+// retryAfter reads how long a server asks to be left alone (RFC 9110, 10.2.3): in
+// seconds, or until a time by the clock of the reply's own Date; 0: it does not.
+func retryAfter(h http.Header) time.Duration {
+	value := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(value); err == nil {
+		return time.Duration(min(max(seconds, 0), maxNum)) * time.Second
+	}
+	until, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	now, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		now = time.Now()
+	}
+	return max(until.Sub(now), 0)
 }
 
 func statusClass(status int) Class {

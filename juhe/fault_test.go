@@ -196,7 +196,7 @@ func TestFaults(t *testing.T) {
 }
 
 // noKey looks for the key, in every form it may take, in all that is said.
-func noKey(t *testing.T, err error, c *Client, log *bytes.Buffer) {
+func noKey(t *testing.T, err error, c *Client, log fmt.Stringer) {
 	t.Helper()
 	said := log.String()
 	for ; err != nil; err = errors.Unwrap(err) {

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
@@ -32,8 +33,12 @@ type Options struct {
 	Country        string         // calling code of a number that names none; default "86"
 	LandlineFormat string         // "0571…", "571…" or "0571-…": how a landline is asked for; default "0571…"
 	Dial           time.Duration  // longest a connection may take to open; default 300ms
+	Slow           time.Duration  // an answer later than this counts as none for stopping queries; default 800ms, the longest budget of a call is right
+	Rate           float64        // queries a second at most, twice as many at once; default 5, negative: any number
 	HTTP           *http.Client   // its transport is used, its redirects are not; nil: one of our own, without proxy
 	Logger         zerolog.Logger // zero: discard
+
+	wall func() time.Time // for dates; nil: time.Now
 }
 
 // Format prints the options without the key, whatever the verb.
@@ -49,6 +54,7 @@ type Client struct {
 	country  string
 	landline landlineFormat
 	http     *http.Client
+	guard    *guard
 	log      zerolog.Logger
 }
 
@@ -74,12 +80,18 @@ func New(o Options) (*Client, error) {
 	if !landline.valid() {
 		return nil, fmt.Errorf("juhe: landline format %q is none of 0571…, 571…, 0571-…", o.LandlineFormat)
 	}
-	if o.Dial < 0 {
-		return nil, errors.New("juhe: dial limit is negative")
+	if o.Dial < 0 || o.Slow < 0 {
+		return nil, errors.New("juhe: dial limit or slow is negative")
+	}
+	if math.IsNaN(o.Rate) || math.IsInf(o.Rate, 1) {
+		return nil, errors.New("juhe: rate is no number")
+	}
+	if o.wall == nil {
+		o.wall = time.Now
 	}
 	return &Client{
 		url: target, key: o.Key, get: method == "get", country: country, landline: landline,
-		http: newHTTP(o), log: o.Logger,
+		http: newHTTP(o), guard: newGuard(o), log: o.Logger,
 	}, nil
 }
 
@@ -103,15 +115,35 @@ func (c *Client) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "juhe.Client{%s}",
 // Lookup asks for n and returns what Juhe says, with Directory "juhe". A number
 // that Juhe knows nothing of, and error 251103 (query failed), are the answer
 // "nothing known"; the latter keeps for ten minutes only. The error is an
-// [*Error], or wraps [context.Canceled] when the caller gave up. It returns when
-// ctx ends, asks once, and follows no redirect. Source: mobileVerify/query,
-// document of 2025-02-23.
-func (c *Client) Lookup(ctx context.Context, n screening.Number) (screening.Reputation, error) {
-	req, err := c.request(ctx, n)
+// [*Error], or wraps [context.Canceled] when the caller gave up. While queries
+// are stopped, or there were too many this second, it comes at once and its
+// Until is set. Lookup returns when ctx ends, asks once, and follows no redirect.
+// Source: mobileVerify/query, document of 2025-02-23.
+func (c *Client) Lookup(ctx context.Context, n screening.Number) (r screening.Reputation, err error) {
+	once, cancel := askOnce(ctx)
+	defer cancel()
+	req, err := c.request(once, n)
 	if err != nil {
 		return screening.Reputation{}, err
 	}
+	attempt, err := c.guard.admit()
+	if err != nil {
+		return screening.Reputation{}, err
+	}
+	err = errBroken // unless ask returns
+	defer func() { attempt.settle(err) }()
 	started := time.Now()
+	r, err = c.ask(ctx, req)
+	if err != nil {
+		c.guard.shout(err)
+		return screening.Reputation{}, err
+	}
+	c.log.Debug().Object("from", n).Dur("took", time.Since(started)).Msg("juhe answered")
+	return r, nil
+}
+
+// ask sends the question and reads the answer. ctx is the caller's.
+func (c *Client) ask(ctx context.Context, req *http.Request) (screening.Reputation, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return screening.Reputation{}, transportError(ctx, "asking", err)
@@ -122,14 +154,17 @@ func (c *Client) Lookup(ctx context.Context, n screening.Number) (screening.Repu
 		return screening.Reputation{}, transportError(ctx, "reading answer", err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return screening.Reputation{}, statusError(resp.StatusCode, body)
+		return screening.Reputation{}, statusError(resp, body)
 	}
-	r, err := decode(body)
-	if err == nil {
-		c.log.Debug().Object("from", n).Dur("took", time.Since(started)).Msg("juhe answered")
-	}
-	return r, err
+	return decode(body)
 }
+
+// State returns how Juhe stands.
+func (c *Client) State() State { return c.guard.state() }
+
+// Unscreened counts a call that went on without an answer, for [State]. It is made
+// for [screening.CacheOptions].Unscreened.
+func (c *Client) Unscreened(error) { c.guard.lost.Add(1) }
 
 // Warm opens a connection, so that the first call does not pay for a TLS
 // handshake. It sends no number and no key, and costs no query. The error says

@@ -2,6 +2,7 @@ package juhe_test
 
 import (
 	"errors"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -30,7 +31,7 @@ func server(t testing.TB, h http.Handler) *httptest.Server {
 // client returns a Client for the service at base, with changes to its options.
 func client(t testing.TB, base string, change func(*juhe.Options)) *juhe.Client {
 	t.Helper()
-	o := juhe.Options{URL: base + juhesim.Path, Key: testKey}
+	o := juhe.Options{URL: base + juhesim.Path, Key: testKey, Dial: time.Minute}
 	if change != nil {
 		change(&o)
 	}
@@ -147,7 +148,9 @@ func TestNewRefuses(t *testing.T) {
 		"url cannot be read":                 {Key: "k", URL: "http://[::1"},
 		"url holds a secret":                 {Key: "k", URL: "http://example.com/?key=x"},
 		"give the key by itself":             {Key: "k", URL: "http://u:p@example.com/"},
-		"dial limit is negative":             {Key: "k", Dial: -1},
+		"dial limit or slow is negative":     {Key: "k", Dial: -1},
+		"slow is negative":                   {Key: "k", Slow: -1},
+		"rate is no number":                  {Key: "k", Rate: math.NaN()},
 		"url needs http or https and a host": {Key: "k", URL: "https:///x"},
 	}
 	for want, o := range tests {

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
 	"time"
 )
 
@@ -48,6 +50,28 @@ func newTransport(dial time.Duration) *http.Transport {
 		IdleConnTimeout:        5 * time.Minute,
 		MaxResponseHeaderBytes: maxHeaders,
 	}
+}
+
+// askOnce keeps net/http from sending a question again, as it does with a GET whose
+// connection broke: each costs money. Over HTTP/2 it only does so when the server
+// says that it has not looked at the first.
+func askOnce(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	var sent atomic.Bool
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteHeaders: func() { sent.Store(true) },
+		GotConn: func(got httptrace.GotConnInfo) {
+			if sent.Load() && !http2(got.Conn) {
+				cancel()
+				got.Conn.Close() // the end of ctx alone would race with the question
+			}
+		},
+	}), cancel
+}
+
+func http2(c net.Conn) bool {
+	t, ok := c.(*tls.Conn)
+	return ok && t.ConnectionState().NegotiatedProtocol == "h2"
 }
 
 var errTooLong = errors.New("longer than 64 KiB")
