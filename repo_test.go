@@ -49,6 +49,7 @@ var rooms = map[string][]string{
 	"audit":     {"net", "net/", "github.com/emiago/"},
 	"console":   {"github.com/emiago/"},
 	"directory": {"github.com/emiago/"},
+	"state":     {"net", "net/", "database/", "github.com/emiago/"},
 }
 
 // These know every room; no room knows them.
@@ -157,6 +158,10 @@ func TestImportRule(t *testing.T) {
 		{"screening/engine.go", "net/netip", false},
 		{"screening/engine_test.go", "os", true},
 		{"screening/engine.go", "callscreen/cmd/callscreen", false},
+		{"directory/http/http.go", "net/http", true},
+		{"directory/http/http.go", "callscreen/juhe", false},
+		{"juhe/ledger.go", "callscreen/state", false},
+		{"state/state.go", "net", false},
 		{"util/util.go", "callscreen/screening", false},
 	} {
 		s := source{path: tt.from, dir: path.Dir(tt.from), test: strings.HasSuffix(tt.from, "_test.go")}
