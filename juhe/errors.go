@@ -18,6 +18,7 @@ var (
 	ErrUpstream  = errors.New("juhe: service in trouble")         // ClassUpstream
 	ErrRequest   = errors.New("juhe: question not understood")    // ClassRequest
 	ErrRate      = errors.New("juhe: own rate limit reached")     // ClassRate
+	ErrBudget    = errors.New("juhe: own budget used up")         // ClassBudget
 )
 
 // Class groups errors by what mends them.
@@ -31,6 +32,7 @@ const (
 	ClassUpstream Class = "upstream" // passes by itself: network, server, or a reply that is none
 	ClassRequest  Class = "request"  // the question was wrong; asking again is no use
 	ClassRate     Class = "rate"     // more queries a second than Options.Rate
+	ClassBudget   Class = "budget"   // more queries a day or month than Options.Budget
 )
 
 // sentinel and reason of every class.
@@ -44,6 +46,7 @@ var classes = map[Class]struct {
 	ClassUpstream: {ErrUpstream, "upstream"},
 	ClassRequest:  {ErrRequest, "request"},
 	ClassRate:     {ErrRate, "rate"},
+	ClassBudget:   {ErrBudget, "budget"},
 }
 
 // Error says why a question brought no answer. Nothing in it comes from the
@@ -58,6 +61,7 @@ type Error struct {
 	Until  time.Time     // when a query may be sent again; zero: this one was sent
 
 	reason string // of a query that was not sent because of another's error
+	unsent bool   // the network failed before the question left
 }
 
 // Error returns one line without key, number or URL.

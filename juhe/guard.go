@@ -92,8 +92,8 @@ type attempt struct {
 	guard *guard
 	turn  int
 	done  func(error)
-	late  *time.Timer
-	over  bool // settled; guard.mu
+	late  *time.Timer // nil before sent
+	over  bool        // settled; guard.mu
 }
 
 // errNotAsked settles an attempt that says nothing about Juhe.
@@ -115,16 +115,23 @@ func (g *guard) admit() (*attempt, error) {
 		done(errNotAsked)
 		return nil, &Error{Class: ClassRate, Detail: "more queries than allowed a second", Until: now.Add(time.Second)}
 	}
-	a := &attempt{guard: g, turn: g.turn, done: done}
-	a.late = time.AfterFunc(g.slow, func() { a.settle(errSlow) })
-	return a, nil
+	return &attempt{guard: g, turn: g.turn, done: done}, nil
+}
+
+// sent starts the time within which Juhe must answer.
+func (a *attempt) sent() {
+	a.guard.mu.Lock()
+	defer a.guard.mu.Unlock()
+	a.late = time.AfterFunc(a.guard.slow, func() { a.settle(errSlow) })
 }
 
 // settle tells the guard what became of the query; the first word counts.
 func (a *attempt) settle(err error) {
 	g := a.guard
 	g.mu.Lock()
-	a.late.Stop()
+	if a.late != nil {
+		a.late.Stop()
+	}
 	before := g.stop
 	if !a.over && a.turn == g.turn {
 		g.learn(a, err)
@@ -258,6 +265,5 @@ func (g *guard) state() State {
 	}
 	return State{
 		Reason: g.stop.cause.Reason(), Detail: g.stop.cause.words(), Since: g.failing, Until: g.stop.until,
-		Unscreened: int(g.lost.Load()),
 	}
 }

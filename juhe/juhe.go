@@ -36,6 +36,8 @@ type Options struct {
 	Slow           time.Duration  // an answer later than this counts as none for stopping queries; default 800ms, the longest budget of a call is right
 	Rate           float64        // queries a second at most, twice as many at once; default 5, negative: any number
 	HTTP           *http.Client   // its transport is used, its redirects are not; nil: one of our own, without proxy
+	Budget         Budget         // queries a day and a month at most; default any number
+	Store          Store          // keeps what was spent; required with a Budget, nil: a restart forgets
 	Logger         zerolog.Logger // zero: discard
 
 	wall func() time.Time // for dates; nil: time.Now
@@ -55,6 +57,7 @@ type Client struct {
 	landline landlineFormat
 	http     *http.Client
 	guard    *guard
+	ledger   *ledger
 	log      zerolog.Logger
 }
 
@@ -86,12 +89,18 @@ func New(o Options) (*Client, error) {
 	if math.IsNaN(o.Rate) || math.IsInf(o.Rate, 1) {
 		return nil, errors.New("juhe: rate is no number")
 	}
+	if o.Budget.Day < 0 || o.Budget.Month < 0 {
+		return nil, errors.New("juhe: budget is negative")
+	}
+	if o.Budget != (Budget{}) && o.Store == nil {
+		return nil, errors.New("juhe: budget without a store would begin anew with every start")
+	}
 	if o.wall == nil {
 		o.wall = time.Now
 	}
 	return &Client{
 		url: target, key: o.Key, get: method == "get", country: country, landline: landline,
-		http: newHTTP(o), guard: newGuard(o), log: o.Logger,
+		http: newHTTP(o), guard: newGuard(o), ledger: newLedger(o), log: o.Logger,
 	}, nil
 }
 
@@ -116,8 +125,8 @@ func (c *Client) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "juhe.Client{%s}",
 // that Juhe knows nothing of, and error 251103 (query failed), are the answer
 // "nothing known"; the latter keeps for ten minutes only. The error is an
 // [*Error], or wraps [context.Canceled] when the caller gave up. While queries
-// are stopped, or there were too many this second, it comes at once and its
-// Until is set. Lookup returns when ctx ends, asks once, and follows no redirect.
+// are stopped or the budget is spent, or when there were too many this second, it
+// comes at once and its Until is set. Lookup returns when ctx ends, asks once, and follows no redirect.
 // Source: mobileVerify/query, document of 2025-02-23.
 func (c *Client) Lookup(ctx context.Context, n screening.Number) (r screening.Reputation, err error) {
 	once, cancel := askOnce(ctx)
@@ -130,8 +139,14 @@ func (c *Client) Lookup(ctx context.Context, n screening.Number) (r screening.Re
 	if err != nil {
 		return screening.Reputation{}, err
 	}
+	entry, err := c.ledger.reserve(ctx)
+	if err != nil {
+		attempt.settle(errNotAsked)
+		return screening.Reputation{}, err
+	}
 	err = errBroken // unless ask returns
-	defer func() { attempt.settle(err) }()
+	defer func() { entry.settle(err); attempt.settle(err) }()
+	attempt.sent()
 	started := time.Now()
 	r, err = c.ask(ctx, req)
 	if err != nil {
@@ -159,8 +174,23 @@ func (c *Client) ask(ctx context.Context, req *http.Request) (screening.Reputati
 	return decode(body)
 }
 
-// State returns how Juhe stands.
-func (c *Client) State() State { return c.guard.state() }
+// State returns how Juhe stands: what it said itself comes before our own budget.
+func (c *Client) State() State {
+	s := c.guard.state()
+	if s.Reason == "" {
+		s = c.ledger.state()
+	}
+	if s.Reason != "" {
+		s.Unscreened = int(c.guard.lost.Load())
+	}
+	return s
+}
+
+// Spending returns what the queries of this day and month cost.
+func (c *Client) Spending() Spending { return c.ledger.spending() }
+
+// Close saves what was spent. It belongs after the last Lookup.
+func (c *Client) Close() error { return c.ledger.close() }
 
 // Unscreened counts a call that went on without an answer, for [State]. It is made
 // for [screening.CacheOptions].Unscreened.

@@ -151,6 +151,8 @@ func TestNewRefuses(t *testing.T) {
 		"dial limit or slow is negative":     {Key: "k", Dial: -1},
 		"slow is negative":                   {Key: "k", Slow: -1},
 		"rate is no number":                  {Key: "k", Rate: math.NaN()},
+		"budget is negative":                 {Key: "k", Budget: juhe.Budget{Day: -1}},
+		"budget without a store":             {Key: "k", Budget: juhe.Budget{Month: 1}},
 		"url needs http or https and a host": {Key: "k", URL: "https:///x"},
 	}
 	for want, o := range tests {

@@ -95,11 +95,22 @@ func transportError(ctx context.Context, doing string, err error) error {
 	case context.DeadlineExceeded:
 		err = context.DeadlineExceeded
 	}
-	e := &Error{Class: ClassUpstream, Detail: doing, Cause: harmless(err)}
+	e := &Error{Class: ClassUpstream, Detail: doing, Cause: harmless(err), unsent: unconnected(err)}
 	if e.Cause == nil {
 		e.Detail = doing + ": no usable HTTP answer"
 	}
 	return e
+}
+
+// unconnected reports that there was no connection to send anything by.
+func unconnected(err error) bool {
+	var (
+		dns   *net.DNSError
+		op    *net.OpError
+		cert  *tls.CertificateVerificationError
+		hello tls.RecordHeaderError
+	)
+	return errors.As(err, &dns) || errors.As(err, &op) && op.Op == "dial" || errors.As(err, &cert) || errors.As(err, &hello)
 }
 
 // harmless returns the first error inside err whose text holds addresses, names
