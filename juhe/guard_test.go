@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -68,6 +69,28 @@ func TestRate(t *testing.T) {
 		}
 		if n != 10 {
 			t.Errorf("%d queries at once after an hour, want 10", n)
+		}
+	})
+}
+
+// TestWhoIsNotLetOutFindsNothingOut: neither the rate nor the budget may use up the
+// one query that finds out whether Juhe is back.
+func TestWhoIsNotLetOutFindsNothingOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := deskOf(t, nil, func(o *Options) { o.Rate, o.Budget, o.Store = 0.001, Budget{Day: 2}, new(memory) })
+		d.sim.SetAll(juhesim.Reply{Code: 99999})
+		_ = d.ask()
+		time.Sleep(configPause)
+		d.refused("rate")
+		time.Sleep(configPause)
+		if !d.asks() {
+			t.Fatal("no query after the rate allows it")
+		}
+		time.Sleep(time.Hour)
+		d.refused("budget")
+		time.Sleep(24 * time.Hour)
+		if !d.asks() {
+			t.Error("no query after the budget allows it")
 		}
 	})
 }
@@ -230,4 +253,39 @@ func TestAskedOnce(t *testing.T) {
 		}
 		s.Close()
 	}
+}
+
+func TestKeepWarm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked, down atomic.Int32
+		d := deskOf(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodHead || r.URL.Path != "/" {
+				t.Errorf("%s %s", r.Method, r.URL)
+			}
+			asked.Add(1)
+			if down.Load() > 0 {
+				<-r.Context().Done()
+			}
+		}), nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { d.KeepWarm(ctx); close(done) }() // ends with cancel
+		at := func(second, want int32, lines int) {
+			t.Helper()
+			time.Sleep(time.Duration(second) * time.Second)
+			synctest.Wait()
+			if asked.Load() != want || strings.Count(d.log.String(), "\n") != lines {
+				t.Errorf("asked %d times, log %s; want %d and %d lines", asked.Load(), d.log, want, lines)
+			}
+		}
+		at(0, 1, 0)
+		at(49, 1, 0)
+		at(2, 2, 0)
+		down.Store(1)
+		at(100, 4, 1)
+		down.Store(0)
+		at(50, 5, 2)
+		cancel()
+		<-done
+	})
 }

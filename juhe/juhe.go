@@ -211,3 +211,30 @@ func (c *Client) Warm(ctx context.Context) error {
 	}
 	return resp.Body.Close()
 }
+
+// KeepWarm opens a connection and keeps it open until ctx ends: servers close
+// those that carry nothing, most of them after a minute. That Juhe cannot be
+// reached is logged once until it can.
+func (c *Client) KeepWarm(ctx context.Context) {
+	tick := time.NewTicker(50 * time.Second)
+	defer tick.Stop()
+	for reached := true; ; {
+		once, cancel := context.WithTimeout(ctx, 10*time.Second)
+		err := c.Warm(once)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil && reached:
+			c.log.Warn().Str("err", err.Error()).Msg("juhe cannot be reached")
+		case err == nil && !reached:
+			c.log.Info().Msg("juhe can be reached again")
+		}
+		reached = err == nil
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -199,6 +199,11 @@ func TestQueriesOfOneMomentCountOnce(t *testing.T) {
 		if d.sim.Queries() != 10 || time.Until(d.State().Until) != time.Minute {
 			t.Errorf("%d queries, %+v; want 10 and one minute", d.sim.Queries(), d.State())
 		}
+		time.Sleep(time.Minute)
+		_ = d.ask()
+		if pause := time.Until(d.State().Until); pause != 2*time.Minute {
+			t.Errorf("the next stop lasts %v, want two minutes", pause)
+		}
 	})
 }
 
