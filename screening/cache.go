@@ -25,21 +25,33 @@ var ErrClosed = errors.New("screening: cache is closed")
 // CacheOptions configures a [Cache]. A zero field takes the default named beside it.
 type CacheOptions struct {
 	Directory Directory      // required
+	Own       OwnList        // the office's own, which comes first; nil: none
 	Size      int            // numbers remembered at most; default 100000
 	Known     time.Duration  // lifetime of an answer that says something; default 24h
 	Unknown   time.Duration  // lifetime of "nothing known"; default 6h
 	Failed    time.Duration  // rest of a number whose lookup failed; default 30s, negative: none
-	Stale     time.Duration  // how long past its lifetime an answer still serves while there is no newer; default 168h, negative: not at all
+	Stale     time.Duration  // how long past its lifetime an answer that says something serves while it is renewed; default 168h, negative: not at all
+	Outage    time.Duration  // how long past its lifetime any answer serves when a newer is not to be had; default 720h, or none without Stale; negative: not at all
 	Jitter    float64        // lifetimes vary by this part, up and down; default 0.1, negative: not at all
 	Flight    time.Duration  // longest a query goes on after its callers have left; default 10s
 	Logger    zerolog.Logger // zero: discard
+
+	// Unscreened is told of every Lookup that ends without an answer, and why; nil: nobody is.
+	Unscreened func(error)
+}
+
+// OwnList is a list that answers at once, from memory, and is asked anew for every
+// call: what an office changes in it holds from then on. What Find returns with
+// false has no meaning.
+type OwnList interface {
+	Find(n Number) (Reputation, bool)
 }
 
 // Answer is a Reputation and where it came from. Its slices are shared: read only.
 type Answer struct {
 	Reputation
-	Source Source        // SourceCache, SourceStale or SourceQuery
-	Age    time.Duration // since the directory said so
+	Source Source        // SourceList, SourceCache, SourceStale or SourceQuery
+	Age    time.Duration // since the directory said so; 0 from a list
 }
 
 // Cache remembers what a [Directory] said, and sees to it that nobody asks twice
@@ -50,6 +62,7 @@ type Cache struct {
 	answers  *lru.Cache[cacheKey, remembered]
 	failures *lru.Cache[cacheKey, failure]
 	flights  singleflight.Group
+	counts   counts
 
 	closing  context.Context // ends with Close
 	shut     context.CancelFunc
@@ -78,6 +91,10 @@ func NewCache(o CacheOptions) (*Cache, error) {
 	o.Unknown = cmp.Or(o.Unknown, 6*time.Hour)
 	o.Failed = cmp.Or(o.Failed, 30*time.Second)
 	o.Stale = max(cmp.Or(o.Stale, 7*24*time.Hour), 0)
+	if o.Stale > 0 {
+		o.Outage = cmp.Or(o.Outage, 30*24*time.Hour)
+	}
+	o.Outage = max(o.Outage, 0)
 	o.Jitter = max(cmp.Or(o.Jitter, 0.1), 0)
 	o.Flight = cmp.Or(o.Flight, 10*time.Second)
 	switch {
@@ -113,119 +130,78 @@ func (c *Cache) Close() {
 // Len returns how many numbers have an answer, fresh or not.
 func (c *Cache) Len() int { return c.answers.Len() }
 
-// Find returns what is remembered of n and still fresh at now. It asks nobody.
+// Find returns what the own list says of n, or else what is remembered of it and
+// still fresh at now. It asks nobody.
 func (c *Cache) Find(n Number, now time.Time) (Answer, bool) {
-	return c.recall(keyOf(n), now, 0)
+	a, ok := c.own(n)
+	if !ok {
+		a, ok = c.recall(keyOf(n), now, 0)
+	}
+	if ok {
+		c.counts.hit(a.Source)
+	}
+	return a, ok
 }
 
-// Lookup returns what is known of n: remembered, or else asked for. When it cannot
-// be asked for before ctx ends, an answer past its lifetime serves. Only where there
-// is none of those either comes the error: the Directory's own, one that wraps
-// [ErrPanic], ErrClosed, or one that wraps ctx.Err. A failure is remembered
-// for CacheOptions.Failed. That a caller ran out of time is no failure: the query
-// goes on without him, and what it brings is remembered, since it is paid for.
+// Lookup returns what is known of n: on the own list, remembered, or else asked
+// for. An answer that says something serves for CacheOptions.Stale past its
+// lifetime, while one query renews it. One that says nothing does not: who was
+// unknown last week may be notorious today. It serves, like one that is older still,
+// for CacheOptions.Outage, when the query fails or is not answered before ctx ends.
+// An answer with a Keep of its own never serves longer.
+//
+// Only where there is none of those either comes the error: the Directory's own,
+// one that wraps [ErrPanic], ErrClosed, or one that wraps ctx.Err. A failure is
+// remembered for CacheOptions.Failed, unless the Directory says that it did not ask
+// (a method Unasked of the error). That a caller ran out of time is no failure: the
+// query goes on without him, and what it brings is remembered, since it is paid for.
 func (c *Cache) Lookup(ctx context.Context, n Number) (Answer, error) {
+	a, err := c.lookup(ctx, n)
+	if err != nil {
+		c.counts.miss(err)
+		if c.o.Unscreened != nil {
+			c.o.Unscreened(err)
+		}
+		return Answer{}, err
+	}
+	c.counts.hit(a.Source)
+	return a, nil
+}
+
+func (c *Cache) lookup(ctx context.Context, n Number) (Answer, error) {
+	if a, ok := c.own(n); ok {
+		return a, nil
+	}
 	k := keyOf(n)
-	if a, ok := c.recall(k, time.Now(), 0); ok {
+	if a, ok := c.recall(k, time.Now(), c.o.Stale); ok && (a.Source == SourceCache || a.Known()) {
+		if a.Source == SourceStale {
+			c.renew(ctx, k, n)
+		}
 		return a, nil
 	}
 	a, err := c.wait(ctx, k, n)
 	if err == nil {
 		return a, nil
 	}
-	if old, ok := c.recall(k, time.Now(), c.o.Stale); ok {
+	if old, ok := c.recall(k, time.Now(), c.o.Outage); ok {
 		return old, nil
 	}
 	return Answer{}, err
 }
 
-// wait joins the query for n, or starts it, and stays until either is over.
-func (c *Cache) wait(ctx context.Context, k cacheKey, n Number) (Answer, error) {
-	if ctx.Err() != nil {
-		return Answer{}, outOfTime(ctx)
+func (c *Cache) own(n Number) (Answer, bool) {
+	if c.o.Own == nil {
+		return Answer{}, false
 	}
-	if err := c.failed(k, time.Now()); err != nil {
-		return Answer{}, err
-	}
-	landed := c.flights.DoChan(n.Key(), func() (any, error) { // ends with fly
-		return c.fly(ctx, k, n)
-	})
-	select {
-	case r := <-landed:
-		return answerOf(r)
-	case <-ctx.Done():
-	}
-	select {
-	case r := <-landed: // at the same moment: it came in time
-		return answerOf(r)
-	default:
-		return Answer{}, outOfTime(ctx)
-	}
-}
-
-func outOfTime(ctx context.Context) error {
-	return fmt.Errorf("screening: waiting for directory: %w", ctx.Err())
-}
-
-func answerOf(r singleflight.Result) (Answer, error) {
-	if r.Err != nil {
-		return Answer{}, r.Err
-	}
-	return r.Val.(Answer), nil
-}
-
-// fly asks for n once and remembers the outcome, whoever still waits for it.
-func (c *Cache) fly(ctx context.Context, k cacheKey, n Number) (Answer, error) {
-	if !c.takeOff() {
-		return Answer{}, ErrClosed
-	}
-	defer c.underway.Done()
-	// The query before may have landed after this caller looked.
-	if a, ok := c.recall(k, time.Now(), 0); ok {
-		return a, nil
-	}
-	if err := c.failed(k, time.Now()); err != nil {
-		return Answer{}, err
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.o.Flight)
-	defer cancel()
-	defer context.AfterFunc(c.closing, cancel)()
-
-	r, err := c.ask(ctx, n)
-	if err != nil {
-		c.fail(k, err)
-		return Answer{}, err
-	}
-	c.keep(k, r)
-	return Answer{Reputation: r, Source: SourceQuery}, nil
-}
-
-// takeOff counts a query, unless the cache is closed.
-func (c *Cache) takeOff() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closing.Err() != nil {
-		return false
-	}
-	c.underway.Add(1)
-	return true
-}
-
-// ask turns a panic of the directory into an error: singleflight would end the process.
-func (c *Cache) ask(ctx context.Context, n Number) (r Reputation, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = caught(p, &c.o.Logger)
-		}
-	}()
-	return c.o.Directory.Lookup(ctx, n)
+	r, ok := c.o.Own.Find(n)
+	return Answer{Reputation: r, Source: SourceList}, ok
 }
 
 // recall returns what is remembered under k, if it is fresh at now or has been so
 // within grace.
 func (c *Cache) recall(k cacheKey, now time.Time, grace time.Duration) (Answer, bool) {
 	r, ok := c.answers.Get(k)
-	if !ok || !now.Before(r.expires.Add(grace)) {
+	if !ok || !r.serves(now, grace) {
 		return Answer{}, false
 	}
 	a := Answer{Reputation: r.reputation, Source: SourceCache, Age: max(now.Sub(r.at), 0)}
@@ -235,22 +211,36 @@ func (c *Cache) recall(k cacheKey, now time.Time, grace time.Duration) (Answer, 
 	return a, true
 }
 
+func (r *remembered) serves(now time.Time, grace time.Duration) bool {
+	if r.reputation.Keep > 0 {
+		grace = 0
+	}
+	return now.Before(r.expires.Add(grace))
+}
+
 func (c *Cache) keep(k cacheKey, r Reputation) {
 	life := c.o.Unknown
 	if r.Known() {
 		life = c.o.Known
 	}
+	life = time.Duration(float64(life) * (1 + c.o.Jitter*(2*rand.Float64()-1)))
 	if r.Keep > 0 {
 		life = min(life, r.Keep)
 	}
-	spread := 1 + c.o.Jitter*(2*rand.Float64()-1)
 	now := time.Now()
-	c.answers.Add(k.clone(), remembered{r, now, now.Add(time.Duration(float64(life) * spread))})
+	c.add(k.clone(), remembered{r, now, now.Add(life)})
 }
 
-// fail remembers that k cannot be asked for now, unless that is our own doing.
+func (c *Cache) add(k cacheKey, r remembered) {
+	if c.answers.Add(k, r) {
+		c.counts.evictions.Add(1)
+	}
+}
+
+// fail remembers that k cannot be asked for now, unless that is our own doing or
+// says nothing of k.
 func (c *Cache) fail(k cacheKey, err error) {
-	if c.o.Failed > 0 && c.closing.Err() == nil {
+	if c.o.Failed > 0 && c.closing.Err() == nil && !unasked(err) {
 		c.failures.Add(k.clone(), failure{err, time.Now().Add(c.o.Failed)})
 	}
 }

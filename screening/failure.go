@@ -15,7 +15,8 @@ var ErrPanic = errors.New("screening: panic")
 
 // FailureReason names why a lookup brought no answer, in one word of a closed set,
 // for records and metrics: timeout, canceled, panic, what a Reason method of err
-// says (quota, key, throttled, upstream, request), or failed where nothing fits.
+// says (quota, key, throttled, upstream, request, rate, budget), or failed where
+// nothing fits.
 // It is empty for nil.
 func FailureReason(err error) string {
 	var r interface{ Reason() string }
@@ -32,6 +33,13 @@ func FailureReason(err error) string {
 		return "canceled"
 	}
 	return "failed"
+}
+
+// unasked reports whether the directory that err comes from sent no question, so
+// that err says nothing about the number.
+func unasked(err error) bool {
+	var u interface{ Unasked() bool }
+	return errors.As(err, &u) && u.Unasked()
 }
 
 // caught makes an error of what recover returned. The log gets the stack, which
