@@ -61,17 +61,17 @@ func (c *counts) miss(err error) {
 	c.unscreened[FailureReason(err)]++
 }
 
-// Entry is what a [Cache] remembers of a number.
-type Entry struct {
+// CacheEntry is what a [Cache] remembers of a number.
+type CacheEntry struct {
 	Reputation
 	At      time.Time // when the directory said so
 	Expires time.Time // when its lifetime ends; it may serve longer
 }
 
 // Get returns what is remembered of n, however old, and asks and counts nothing.
-func (c *Cache) Get(n Number) (Entry, bool) {
+func (c *Cache) Get(n Number) (CacheEntry, bool) {
 	r, ok := c.answers.Peek(keyOf(n))
-	return Entry{r.reputation, r.at, r.expires}, ok
+	return CacheEntry{r.reputation, r.at, r.expires}, ok
 }
 
 // Forget drops what is remembered of n, failures too, and reports whether there was

@@ -51,7 +51,7 @@ func TestCacheGetAndForget(t *testing.T) {
 		at := time.Now()
 		time.Sleep(100 * time.Hour)
 		e, ok := c.Get(salesman)
-		if want := (Entry{sales, at, at.Add(24 * time.Hour)}); !ok || !reflect.DeepEqual(e, want) {
+		if want := (CacheEntry{sales, at, at.Add(24 * time.Hour)}); !ok || !reflect.DeepEqual(e, want) {
 			t.Errorf("Get = %+v, %v; want %+v", e, ok, want)
 		}
 		if !c.Forget(salesman) || c.Len() != 0 {
