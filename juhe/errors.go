@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strconv"
 	"time"
 )
 
@@ -65,10 +64,8 @@ type Error struct {
 }
 
 // Error returns one line without key, number or URL.
-func (e *Error) Error() string { return "juhe: " + e.words() }
-
-func (e *Error) words() string {
-	text := e.Detail
+func (e *Error) Error() string {
+	text := "juhe: " + e.Detail
 	if e.Code != 0 {
 		text += fmt.Sprintf(" (error %d)", e.Code)
 	}
@@ -105,11 +102,8 @@ func (e *Error) Reason() string {
 // the number.
 func (e *Error) Unasked() bool { return !e.Until.IsZero() }
 
-// Outcomes that no call of net/http reports.
-var (
-	errSlow   = &Error{Class: ClassUpstream, Detail: "asking", Cause: context.DeadlineExceeded} // no answer within Options.Slow
-	errBroken = &Error{Class: ClassUpstream, Detail: "asking broke off"}                        // a panic
-)
+// errBroken is what a query comes to that panics.
+var errBroken = &Error{Class: ClassUpstream, Detail: "asking broke off"}
 
 // canceled reports that the caller gave up, which says nothing about Juhe.
 type canceled struct{ doing string }
@@ -170,24 +164,6 @@ func statusError(resp *http.Response, body []byte) *Error {
 		e.Retry = retryAfter(resp.Header)
 	}
 	return e
-}
-
-// retryAfter reads how long a server asks to be left alone (RFC 9110, 10.2.3): in
-// seconds, or until a time by the clock of the reply's own Date; 0: it does not.
-func retryAfter(h http.Header) time.Duration {
-	value := h.Get("Retry-After")
-	if seconds, err := strconv.Atoi(value); err == nil {
-		return time.Duration(min(max(seconds, 0), maxNum)) * time.Second
-	}
-	until, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	now, err := http.ParseTime(h.Get("Date"))
-	if err != nil {
-		now = time.Now()
-	}
-	return max(until.Sub(now), 0)
 }
 
 func statusClass(status int) Class {

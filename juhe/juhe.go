@@ -11,15 +11,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"callscreen/screening"
+	"callscreen/screening/guard"
 )
 
 // DefaultURL is the service's address over TLS; its document names the same over http.
@@ -56,9 +57,13 @@ type Client struct {
 	country  string
 	landline landlineFormat
 	http     *http.Client
-	guard    *guard
+	guard    *guard.Guard
 	ledger   *ledger
 	log      zerolog.Logger
+	wall     func() time.Time
+
+	mu      sync.Mutex
+	shouted time.Time // when a misunderstood question was logged last
 }
 
 // New returns a Client, or says which option is wrong. It opens no connection;
@@ -83,11 +88,8 @@ func New(o Options) (*Client, error) {
 	if !landline.valid() {
 		return nil, fmt.Errorf("juhe: landline format %q is none of 0571…, 571…, 0571-…", o.LandlineFormat)
 	}
-	if o.Dial < 0 || o.Slow < 0 {
-		return nil, errors.New("juhe: dial limit or slow is negative")
-	}
-	if math.IsNaN(o.Rate) || math.IsInf(o.Rate, 1) {
-		return nil, errors.New("juhe: rate is no number")
+	if o.Dial < 0 {
+		return nil, errors.New("juhe: dial limit is negative")
 	}
 	if o.Budget.Day < 0 || o.Budget.Month < 0 {
 		return nil, errors.New("juhe: budget is negative")
@@ -98,9 +100,13 @@ func New(o Options) (*Client, error) {
 	if o.wall == nil {
 		o.wall = time.Now
 	}
+	g, err := guard.New(guard.Options{Name: Name, Slow: o.Slow, Rate: o.Rate, Wall: o.wall, Logger: o.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("juhe: %w", err)
+	}
 	return &Client{
 		url: target, key: o.Key, get: method == "get", country: country, landline: landline,
-		http: newHTTP(o), guard: newGuard(o), ledger: newLedger(o), log: o.Logger,
+		http: newHTTP(o), guard: g, ledger: newLedger(o), log: o.Logger, wall: o.wall,
 	}, nil
 }
 
@@ -135,22 +141,22 @@ func (c *Client) Lookup(ctx context.Context, n screening.Number) (r screening.Re
 	if err != nil {
 		return screening.Reputation{}, err
 	}
-	attempt, err := c.guard.admit()
+	attempt, err := c.guard.Admit()
 	if err != nil {
-		return screening.Reputation{}, err
+		return screening.Reputation{}, refused(err)
 	}
 	entry, err := c.ledger.reserve(ctx)
 	if err != nil {
-		attempt.settle(errNotAsked)
+		attempt.Settle(guard.Outcome{Void: true})
 		return screening.Reputation{}, err
 	}
 	err = errBroken // unless ask returns
-	defer func() { entry.settle(err); attempt.settle(err) }()
-	attempt.sent()
+	defer func() { entry.settle(err); attempt.Settle(reaction(err, c.wall())) }()
+	attempt.Sent()
 	started := time.Now()
 	r, err = c.ask(ctx, req)
 	if err != nil {
-		c.guard.shout(err)
+		c.shout(err)
 		return screening.Reputation{}, err
 	}
 	c.log.Debug().Object("from", n).Dur("took", time.Since(started)).Msg("juhe answered")
@@ -176,12 +182,11 @@ func (c *Client) ask(ctx context.Context, req *http.Request) (screening.Reputati
 
 // State returns how Juhe stands: what it said itself comes before our own budget.
 func (c *Client) State() State {
-	s := c.guard.state()
+	s := c.guard.State()
 	if s.Reason == "" {
-		s = c.ledger.state()
-	}
-	if s.Reason != "" {
-		s.Unscreened = int(c.guard.lost.Load())
+		if s = c.ledger.state(); s.Reason != "" {
+			s.Unscreened = c.guard.Lost()
+		}
 	}
 	return s
 }
@@ -194,7 +199,26 @@ func (c *Client) Close() error { return c.ledger.close() }
 
 // Unscreened counts a call that went on without an answer, for [State]. It is made
 // for [screening.CacheOptions].Unscreened.
-func (c *Client) Unscreened(error) { c.guard.lost.Add(1) }
+func (c *Client) Unscreened(err error) { c.guard.Unscreened(err) }
+
+// shout logs a question that Juhe does not understand, which a person must see
+// to, once a while.
+func (c *Client) shout(err error) {
+	var e *Error
+	if !errors.As(err, &e) || e.Class != ClassRequest {
+		return
+	}
+	c.mu.Lock()
+	now := time.Now()
+	due := c.shouted.IsZero() || now.Sub(c.shouted) >= configPause
+	if due {
+		c.shouted = now
+	}
+	c.mu.Unlock()
+	if due {
+		c.log.Error().Str("err", e.Error()).Msg("juhe does not understand the question")
+	}
+}
 
 // Warm opens a connection, so that the first call does not pay for a TLS
 // handshake. It sends no number and no key, and costs no query. The error says

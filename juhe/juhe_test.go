@@ -148,7 +148,7 @@ func TestNewRefuses(t *testing.T) {
 		"url cannot be read":                 {Key: "k", URL: "http://[::1"},
 		"url holds a secret":                 {Key: "k", URL: "http://example.com/?key=x"},
 		"give the key by itself":             {Key: "k", URL: "http://u:p@example.com/"},
-		"dial limit or slow is negative":     {Key: "k", Dial: -1},
+		"dial limit is negative":             {Key: "k", Dial: -1},
 		"slow is negative":                   {Key: "k", Slow: -1},
 		"rate is no number":                  {Key: "k", Rate: math.NaN()},
 		"budget is negative":                 {Key: "k", Budget: juhe.Budget{Day: -1}},

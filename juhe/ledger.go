@@ -315,7 +315,7 @@ func (l *ledger) state() State {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return State{Reason: cause.Reason(), Detail: cause.words(), Since: l.since, Until: cause.Until}
+	return State{Reason: cause.Reason(), Detail: cause.Error(), Since: l.since, Until: cause.Until}
 }
 
 // close saves what was spent, to the query.
