@@ -18,6 +18,7 @@ const office = "\ufeff" + `# 公司名单 · the office's list
 130 4143 9113,,,骚扰,2026-12-31 18:00
 0571*,杭州,,本地,
 _95XXXXXX,"外呼, ""中心""",sales,外呼,
+95*,,,其他外呼,
 95204657,,G_FRAUD,,2026-12-31T18:00:00+08:00
 
 `
@@ -42,8 +43,8 @@ func numberOf(t *testing.T, raw string) screening.Number {
 
 func TestParse(t *testing.T) {
 	l := parseOffice(t)
-	if l.Len() != 6 {
-		t.Errorf("%d entries, want 6", l.Len())
+	if l.Len() != 7 {
+		t.Errorf("%d entries, want 7", l.Len())
 	}
 	tests := []struct {
 		number  string
@@ -59,7 +60,7 @@ func TestParse(t *testing.T) {
 		{"13041439113", "2026-12-31 18:00", screening.Reputation{}, ""},
 		{"95204657", "2026-12-31 17:59", screening.Reputation{Category: "fraud", Label: "G_FRAUD"}, "2026-12-31 18:00"},
 		{"95204657", "2026-12-31 18:00", screening.Reputation{Category: "sales", Label: "外呼", Description: `外呼, "中心"`}, ""},
-		{"95588", "2026-11-25 12:00", screening.Reputation{}, ""},
+		{"95588", "2026-11-25 12:00", screening.Reputation{Label: "其他外呼"}, ""},
 		{"02188991122", "2026-11-25 12:00", screening.Reputation{}, ""},
 	}
 	for _, tt := range tests {
