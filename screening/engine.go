@@ -20,6 +20,10 @@ type Options struct {
 	Trunks map[string]Trunk // by name; a trunk that is not here has the zero Trunk
 	Budget time.Duration    // longest a decision may take, from Call.At; default 800ms
 	Logger zerolog.Logger   // zero: discard
+
+	// AskWithheld has callers looked up who asked to stay unknown and whose number
+	// the trunk tells all the same: directories are third parties. Default: not.
+	AskWithheld bool
 }
 
 // Trunk is what an [Engine] knows of a trunk.
@@ -37,6 +41,8 @@ type Engine struct {
 	trunks map[string]Trunk
 	budget time.Duration
 	log    zerolog.Logger
+
+	askWithheld bool
 }
 
 // New returns an Engine ready to screen, or says which option is wrong.
@@ -49,7 +55,7 @@ func New(o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		cache: o.Cache, memory: o.Memory, trunks: make(map[string]Trunk, len(o.Trunks)),
-		budget: cmp.Or(o.Budget, 800*time.Millisecond), log: o.Logger,
+		budget: cmp.Or(o.Budget, 800*time.Millisecond), log: o.Logger, askWithheld: o.AskWithheld,
 	}
 	maps.Copy(e.trunks, o.Trunks)
 	for name, t := range e.trunks {
@@ -140,6 +146,7 @@ type screen struct {
 	cache  *Cache
 	memory *Memory
 	trunk  Trunk
+	secret bool // the caller asked to stay unknown, and shall
 	until  time.Time
 	d      Decision
 }
@@ -150,6 +157,7 @@ func (e *Engine) begin(c Call) screen {
 		c.At = time.Now()
 	}
 	s := screen{policy: e.policy.Load(), cache: e.cache, memory: e.memory, trunk: e.trunks[c.Trunk]}
+	s.secret = c.Withheld && !e.askWithheld
 	s.until = c.At.Add(cmp.Or(s.trunk.Budget, e.budget))
 	s.d = Decision{Call: c, Source: SourceNone}
 	return s
@@ -201,9 +209,9 @@ func (s *screen) mismatch(c *Call) bool {
 func (s *screen) remembers() bool { return s.memory != nil && s.d.Number.Digits != "" }
 
 // needsLookup keeps from directories whom the policy does not ask about, and
-// callers who asked to stay unknown.
+// callers who shall stay unknown.
 func (s *screen) needsLookup() bool {
-	return s.cache != nil && !s.d.Call.Withheld && s.policy.NeedsLookup(s.d.Facts())
+	return s.cache != nil && !s.secret && s.policy.NeedsLookup(s.d.Facts())
 }
 
 // lookUp asks for the caller while there is time, and decides with what came.

@@ -250,6 +250,21 @@ func TestWithheldIsNotLookedUpInTheCacheEither(t *testing.T) {
 	}
 }
 
+func TestWithheldIsLookedUpWhereThatIsWanted(t *testing.T) {
+	d, asked := answers(sales)
+	e := engineOf(t, d, func(o *Options) { o.AskWithheld = true })
+	c := callFrom(salesman.Digits)
+	c.Withheld = true
+	if got := e.Screen(t.Context(), c); got.Source != SourceQuery || got.Verdict.Action != Reject || asked.Load() != 1 {
+		t.Errorf("Screen = %+v after %d queries; want refused by what was asked", got, asked.Load())
+	}
+	anonymous := callFrom("anonymous")
+	anonymous.Withheld = true
+	if got := e.Screen(t.Context(), anonymous); got.Source != SourceNone || asked.Load() != 1 {
+		t.Errorf("Screen = %+v after %d queries; want nobody asked about nobody", got, asked.Load())
+	}
+}
+
 func TestScreenWithoutCache(t *testing.T) {
 	e := engineOf(t, nil, nil)
 	d, ok := e.ScreenNow(callFrom(salesman.Digits))
