@@ -41,7 +41,7 @@ var behaviours = []behaviour{
 	{"down", Reputation{}, errDown, soon},
 	{"down, quickly", Reputation{}, errDown, quick},
 	{"down, slowly", Reputation{}, errDown, slow},
-	{"refuses", Reputation{}, refusal{reasoned("budget")}, soon},
+	{"refuses", Reputation{}, unaskedFor{reasoned("budget")}, soon},
 	{"hangs", Reputation{}, nil, beyond},
 }
 
@@ -101,7 +101,7 @@ func (m *model) until(now time.Time) {
 func (n *modelled) land() {
 	n.flying = false
 	b := n.outcome
-	var unasked refusal
+	var unasked unaskedFor
 	switch {
 	case b.err == nil:
 		life := 6 * time.Hour

@@ -13,12 +13,12 @@ import (
 func down(context.Context, Number) (Reputation, error) { return Reputation{}, errDown }
 
 // refuses does not ask, and says so.
-type refusal struct{ reasoned }
+type unaskedFor struct{ reasoned }
 
-func (refusal) Unasked() bool { return true }
+func (unaskedFor) Unasked() bool { return true }
 
 func refuses(context.Context, Number) (Reputation, error) {
-	return Reputation{}, refusal{reasoned("budget")}
+	return Reputation{}, unaskedFor{reasoned("budget")}
 }
 
 func panics(context.Context, Number) (Reputation, error) { panic("x") }
