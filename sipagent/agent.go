@@ -33,23 +33,27 @@ type Agent struct {
 	parser   *sip.Parser
 
 	listeners []*listener
+	sockets   []*socket
 	peers     []*peer // the PBX, then the trunks
 	owned     map[string][]ownAddr
 
-	mu     sync.Mutex
-	setups map[token]*setup
-	clock  clock
+	mu        sync.Mutex
+	setups    map[token]*setup
+	exchanges map[token]*exchange
+	clock     clock
 
 	works    sync.Pool // of *work, for what does not come from a socket
 	lookups  sync.WaitGroup
+	bridges  bool // there are sockets of TCP or TLS
 	draining atomic.Bool
+	closing  atomic.Bool
 	drops    [dropReasons]atomic.Uint64
 }
 
 // ownAddr is a port of a host that is us, and the socket behind it.
 type ownAddr struct {
-	port     uint16
-	listener *listener
+	port   uint16
+	socket *socket
 }
 
 // New opens the sockets of an Agent, or says which option is wrong.
@@ -61,43 +65,46 @@ func newAgent(o Options, bind binder) (*Agent, error) {
 		return nil, errors.New("sipagent: no screener")
 	case len(o.Key) < 16:
 		return nil, errors.New("sipagent: the key must have at least 16 bytes")
-	case len(o.Listeners) == 0 || len(o.Listeners) > len(digits):
-		return nil, fmt.Errorf("sipagent: %d listeners: from 1 to %d are possible", len(o.Listeners), len(digits))
+	case o.addresses() == 0 || o.addresses() > len(digits):
+		return nil, fmt.Errorf("sipagent: %d addresses to listen at: from 1 to %d are possible", o.addresses(), len(digits))
 	}
 	a := &Agent{
 		log: o.Logger, screener: o.Screener, recorder: o.Recorder, key: slices.Clone(o.Key),
 		timers: o.Timers.withDefaults(), limits: o.Limits.withDefaults(), parser: newParser(),
-		owned: map[string][]ownAddr{}, setups: map[token]*setup{},
+		owned: map[string][]ownAddr{}, setups: map[token]*setup{}, exchanges: map[token]*exchange{},
 	}
 	a.works.New = func() any { return a.newWork() }
-	err := a.open(o, bind)
-	if err != nil {
+	if err := a.openSockets(o, bind); err != nil {
 		a.close()
 		return nil, err
 	}
 	return a, nil
 }
 
-func (a *Agent) open(o Options, bind binder) error {
-	for i, l := range o.Listeners {
+func (a *Agent) openSockets(o Options, bind binder) error {
+	for _, l := range o.Listeners {
 		if a.listenerNamed(l.Name) != nil {
 			return fmt.Errorf("sipagent: two listeners %q", l.Name)
 		}
-		opened, err := listen(l, i, bind)
+		opened, err := a.listen(l, len(a.sockets), bind)
+		a.sockets = append(a.sockets, opened.sockets...)
 		if err != nil {
 			return err
 		}
 		a.listeners = append(a.listeners, opened)
-		a.own(opened.advertise, opened)
-		for _, host := range opened.hosts() {
-			a.own(netip.AddrPortFrom(host, opened.local.Port()).String(), opened)
+		for _, s := range opened.sockets {
+			a.bridges = a.bridges || s.transport.reliable()
+			a.own(s.advertise, s)
+			for _, host := range s.hosts() {
+				a.own(netip.AddrPortFrom(host, s.local.Port()).String(), s)
+			}
 		}
 	}
 	return a.newPeers(o)
 }
 
 // own notes a host:port as one of ours.
-func (a *Agent) own(hostPort string, l *listener) {
+func (a *Agent) own(hostPort string, s *socket) {
 	i := strings.LastIndexByte(hostPort, ':')
 	if i < 0 {
 		return
@@ -107,7 +114,7 @@ func (a *Agent) own(hostPort string, l *listener) {
 		port = port*10 + uint16(c-'0')
 	}
 	host := strings.Trim(hostPort[:i], "[]")
-	o := ownAddr{port, l}
+	o := ownAddr{port, s}
 	if !slices.Contains(a.owned[host], o) {
 		a.owned[host] = append(a.owned[host], o)
 	}
@@ -122,25 +129,31 @@ func (a *Agent) listenerNamed(name string) *listener {
 	return nil
 }
 
-// Addr returns the address that a listener is bound to; it is invalid when
-// there is no such listener.
-func (a *Agent) Addr(listener string) netip.AddrPort {
+// Addrs returns the addresses that a listener is bound to, as in
+// "udp:192.0.2.1:5060"; none when there is no such listener.
+func (a *Agent) Addrs(listener string) (addrs []string) {
 	if l := a.listenerNamed(listener); l != nil {
-		return l.local
+		for _, s := range l.sockets {
+			addrs = append(addrs, s.transport.String()+":"+s.local.String())
+		}
 	}
-	return netip.AddrPort{}
+	return addrs
 }
 
 // Run serves until ctx ends. Then new calls are still relayed, unscreened,
 // while those being set up finish, for Timers.Drain at the most.
 func (a *Agent) Run(ctx context.Context) error {
 	var readers sync.WaitGroup
-	failed := make(chan error, len(a.listeners))
-	for _, l := range a.listeners {
+	failed := make(chan error, len(a.sockets))
+	for _, s := range a.sockets {
 		readers.Go(func() { // ends when the socket is closed
+			if s.transport.reliable() {
+				failed <- s.streams.accept()
+				return
+			}
 			w := a.newWork()
-			w.in = l
-			failed <- l.read(a.limits.MessageBytes, w.handle)
+			w.in = s
+			failed <- s.read(a.limits.MessageBytes, w.handle)
 		})
 	}
 	var err error
@@ -172,8 +185,9 @@ func (a *Agent) drain() {
 }
 
 func (a *Agent) close() {
-	for _, l := range a.listeners {
-		l.conn.Close()
+	a.closing.Store(true)
+	for _, s := range a.sockets {
+		s.close()
 	}
 }
 
@@ -181,7 +195,7 @@ func (a *Agent) newWork() *work {
 	return &work{Agent: a, prover: newProver(a.key)}
 }
 
-// handle takes one datagram. It is the entry of the reading goroutines: no
+// handle takes one datagram, or one message of a stream. It is the entry of the reading goroutines: no
 // panic leaves it.
 func (w *work) handle(src netip.AddrPort, b []byte) {
 	defer w.recovered()
@@ -241,13 +255,15 @@ const (
 	dropFlawed                       // an answer or ACK that must not be forwarded
 	dropUnproven                     // an answer that answers nothing of ours
 	dropNowhere                      // no next hop
-	dropSendFailed                   // the socket would not take it
+	dropSendFailed                   // the socket or connection would not take it
+	dropConnection                   // a connection too many of one source
+	dropUnframed                     // the rest of a connection that cannot be divided into messages
 	dropPanic
 
 	dropReasons
 )
 
-var dropNames = [dropReasons]string{"stranger", "too-long", "not-sip", "flawed", "unproven", "nowhere", "send-failed", "panic"}
+var dropNames = [dropReasons]string{"stranger", "too-long", "not-sip", "flawed", "unproven", "nowhere", "send-failed", "too-many-connections", "unframed", "panic"}
 
 func (a *Agent) drop(r dropReason) { a.drops[r].Add(1) }
 
@@ -258,13 +274,4 @@ func (a *Agent) Drops() map[string]uint64 {
 		m[name] = a.drops[i].Load()
 	}
 	return m
-}
-
-// send lets b leave by the listener, counting what the socket refuses.
-func (a *Agent) send(l *listener, b []byte, to netip.AddrPort) error {
-	err := l.send(b, to)
-	if err != nil {
-		a.drop(dropSendFailed)
-	}
-	return err
 }

@@ -25,6 +25,7 @@ var phrases = map[int]string{
 	482: "Loop Detected",
 	483: "Too Many Hops",
 	487: "Request Terminated",
+	500: "Server Internal Error",
 	505: "Version Not Supported",
 }
 
@@ -78,5 +79,5 @@ func timestamp(m *wire.Message) []header {
 // section 8.2.7): a retransmission is answered again, an ACK is known by the tag.
 func (w *work) reply(status int, extra []header) {
 	b := w.answer(&w.msg, w.via, status, "", w.tag(w.tok), extra)
-	w.send(w.in, b, replyAddr(w.via, w.src))
+	_ = w.send(w.back(), b) // counted
 }

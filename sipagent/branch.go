@@ -18,6 +18,7 @@ const cookie = "z9hG4bK"
 const (
 	kindSetup = 's' // the INVITE that sets a call up, its CANCEL, and the ACK of its refusal
 	kindRelay = 'r' // everything that is forwarded without state
+	kindCross = 'c' // other requests between a stream and UDP, which are kept till they are answered
 )
 
 // token names a transaction: a MAC over what its requests and the answers to
@@ -72,19 +73,24 @@ func (p *prover) tag(t token) string {
 
 // branch is one of ours:
 //
-//	z9hG4bK kind listener target loop(8) token(16)
+//	z9hG4bK kind socket target loop(8) token(16) [port(3)]
 //
-// listener is where the request came in, target which of the peer's targets it
-// went to, loop the hash of what routed it.
+// socket is where the request came in, target which of the peer's targets it
+// went to, loop the hash of what routed it. port is there if the request came by
+// a connection: the sender's, by which the connection is found for the answer.
 type branch struct {
 	kind   byte
 	in     byte
 	target byte
 	loop   loopHash
 	token  token
+	port   uint16
 }
 
-const branchLen = len(cookie) + 3 + 8 + 16
+const (
+	branchLen = len(cookie) + 3 + 8 + 16
+	portLen   = 3
+)
 
 // digits write small numbers into a branch.
 const digits = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -93,23 +99,31 @@ func (b branch) append(dst []byte) []byte {
 	dst = append(dst, cookie...)
 	dst = append(dst, b.kind, digits[b.in], digits[b.target])
 	dst = base64.RawURLEncoding.AppendEncode(dst, b.loop[:])
-	return base64.RawURLEncoding.AppendEncode(dst, b.token[:])
+	dst = base64.RawURLEncoding.AppendEncode(dst, b.token[:])
+	if b.port == 0 {
+		return dst
+	}
+	return base64.RawURLEncoding.AppendEncode(dst, []byte{byte(b.port >> 8), byte(b.port)})
 }
 
 // readBranch reads a branch that has our form.
 func readBranch(s []byte) (b branch, ok bool) {
-	if len(s) != branchLen || string(s[:len(cookie)]) != cookie {
+	if len(s) != branchLen && len(s) != branchLen+portLen || string(s[:len(cookie)]) != cookie {
 		return b, false
 	}
 	s = s[len(cookie):]
 	b.kind, b.in, b.target = s[0], digit(s[1]), digit(s[2])
-	var buf [18]byte // loop and token, decoded
-	if n, err := base64.RawURLEncoding.Decode(buf[:], s[3:]); err != nil || n != len(buf) {
+	var buf [20]byte // loop, token and port, decoded
+	if _, err := base64.RawURLEncoding.Decode(buf[:], s[3:]); err != nil {
 		return b, false
 	}
 	copy(b.loop[:], buf[:6])
-	copy(b.token[:], buf[6:])
-	return b, (b.kind == kindSetup || b.kind == kindRelay) && b.in < byte(len(digits)) && b.target < byte(len(digits))
+	copy(b.token[:], buf[6:18])
+	b.port = uint16(buf[18])<<8 | uint16(buf[19])
+	if (b.port != 0) != (len(s) > branchLen-len(cookie)) {
+		return b, false
+	}
+	return b, (b.kind == kindSetup || b.kind == kindRelay || b.kind == kindCross) && b.in < byte(len(digits)) && b.target < byte(len(digits))
 }
 
 func digit(c byte) byte {

@@ -13,7 +13,7 @@ func BenchmarkCall(b *testing.B) {
 	played := newBench(b)
 	played.agent.screener = allowed
 	out := &lastSent{}
-	for _, l := range played.agent.listeners {
+	for _, l := range played.agent.sockets {
 		l.conn = out
 	}
 	carrier, pbx := played.sides[0], played.sides[1]

@@ -32,7 +32,7 @@ func (s *setup) sendCancel(w *work) {
 	now := w.now()
 	s.bye.start(now)
 	s.giveUp = now.Add(64 * s.agent.timers.T1)
-	w.send(s.to.peer.listener, s.cancel, s.to.addr)
+	_ = w.send(s.to.way(), s.cancel) // counted
 }
 
 // reasons returns the Reason headers of a CANCEL (RFC 3326), as they came.

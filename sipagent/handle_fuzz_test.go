@@ -52,7 +52,7 @@ func newBench(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{out: &sink{}}
 	agent, err := newAgent(Options{
-		Listeners: []Listener{{Name: "trunk", Address: "udp:198.51.100.5:5060"}, {Name: "office", Address: "udp:192.168.1.20:5060"}},
+		Listeners: []Listener{{Name: "trunk", Addresses: []string{"udp:198.51.100.5:5060"}}, {Name: "office", Addresses: []string{"udp:192.168.1.20:5060"}}},
 		Trunks: []Trunk{{
 			Name: "carrier", Networks: []Network{{Prefix: netip.MustParsePrefix("203.0.113.0/24")}}, Listen: "trunk",
 			Targets: []string{"sip:203.0.113.10"}, TrustIdentity: true,
@@ -72,7 +72,7 @@ func newBench(t testing.TB) *bench {
 	b.agent = agent
 	for i, src := range []string{"203.0.113.10:5060", "192.168.1.10:5060"} {
 		b.sides[i].work = agent.newWork()
-		b.sides[i].work.in = agent.listeners[i]
+		b.sides[i].work.in = agent.sockets[i]
 		b.sides[i].src = netip.MustParseAddrPort(src)
 	}
 	return b
@@ -108,7 +108,7 @@ func (b *bench) handle(t *testing.T, side int, raw []byte) {
 // A message that breaks us costs that message.
 func TestPanicCostsOneMessage(t *testing.T) {
 	b := newBench(t)
-	c := (&phone{addr: b.sides[0].src, proxy: b.agent.Addr("trunk")}).newCall("broken")
+	c := (&phone{addr: b.sides[0].src, proxy: udpAddr(b.agent, "trunk")}).newCall("broken")
 	parser := b.agent.parser
 	b.agent.parser = nil
 	b.sides[0].work.handle(b.sides[0].src, sipBytes(c.request("INVITE", "")))

@@ -3,9 +3,10 @@ package sipagent
 import "time"
 
 // ict is the INVITE client transaction of RFC 3261 section 17.1.1 with RFC 6026
-// and timer C of section 16, over UDP. It sends nothing itself.
+// and timer C of section 16. It sends nothing itself.
 type ict struct {
 	timers *Timers
+	stream bool // the transport is reliable
 	state  txState
 	a, b   time.Time // retransmit the INVITE; give up
 	c      time.Time // longest a call may ring
@@ -16,7 +17,9 @@ type ict struct {
 // start sends the INVITE.
 func (t *ict) start(now time.Time) todo {
 	t.state, t.every = calling, t.timers.T1
-	t.a, t.b, t.c = now.Add(t.every), now.Add(64*t.timers.T1), now.Add(t.timers.C)
+	if t.b, t.c = now.Add(64*t.timers.T1), now.Add(t.timers.C); !t.stream {
+		t.a = now.Add(t.every)
+	}
 	return doSend
 }
 
@@ -42,12 +45,15 @@ func (t *ict) answer(now time.Time, status int) todo {
 		t.state, t.c, t.m = accepted, time.Time{}, now.Add(64*t.timers.T1)
 		return doPass
 	}
-	t.state, t.c, t.d = completed, time.Time{}, now.Add(max(64*t.timers.T1, 32*time.Second))
+	t.state, t.c, t.d = completed, time.Time{}, now
+	if !t.stream {
+		t.d = now.Add(max(64*t.timers.T1, 32*time.Second))
+	}
 	return doPass | doAck
 }
 
 // fail ends the transaction: the INVITE could not be sent.
-func (t *ict) fail() { *t = ict{timers: t.timers, state: terminated} }
+func (t *ict) fail() { *t = ict{timers: t.timers, stream: t.stream, state: terminated} }
 
 // tick looks at the timers.
 func (t *ict) tick(now time.Time) todo {
@@ -74,10 +80,11 @@ func (t *ict) tick(now time.Time) todo {
 
 func (t *ict) next() time.Time { return earliest(t.a, t.b, t.c, t.d, t.m) }
 
-// nict is the non-INVITE client transaction of RFC 3261 section 17.1.2, over
-// UDP. Our own CANCEL is one.
+// nict is the non-INVITE client transaction of RFC 3261 section 17.1.2. Our own
+// CANCEL is one.
 type nict struct {
 	timers  *Timers
+	stream  bool // the transport is reliable
 	state   txState
 	e, f, k time.Time // retransmit; give up; linger
 	every   time.Duration
@@ -86,26 +93,39 @@ type nict struct {
 // start sends the request.
 func (t *nict) start(now time.Time) todo {
 	t.state, t.every = calling, t.timers.T1
-	t.e, t.f = now.Add(t.every), now.Add(64*t.timers.T1)
+	if t.f = now.Add(64 * t.timers.T1); !t.stream {
+		t.e = now.Add(t.every)
+	}
 	return doSend
 }
 
 // answer is an answer to the request.
-func (t *nict) answer(now time.Time, status int) {
+func (t *nict) answer(now time.Time, status int) todo {
 	switch {
 	case t.state != calling && t.state != proceeding:
+		return 0
+	case status == 100:
+		t.state = proceeding
+		return 0
 	case status < 200:
 		t.state = proceeding
-	default:
-		t.state, t.e, t.f, t.k = completed, time.Time{}, time.Time{}, now.Add(t.timers.T4)
+		return doPass
 	}
+	t.state, t.e, t.f, t.k = completed, time.Time{}, time.Time{}, now
+	if !t.stream {
+		t.k = now.Add(t.timers.T4)
+	}
+	return doPass
 }
+
+// fail ends the transaction: the request could not be sent.
+func (t *nict) fail() { *t = nict{timers: t.timers, stream: t.stream, state: terminated} }
 
 // tick looks at the timers.
 func (t *nict) tick(now time.Time) todo {
 	switch {
 	case due(t.f, now), due(t.k, now):
-		*t = nict{timers: t.timers, state: terminated}
+		t.fail()
 		return doEnd
 	case due(t.e, now):
 		t.every = min(2*t.every, t.timers.T2)

@@ -40,10 +40,11 @@ func earliest(ts ...time.Time) (first time.Time) {
 // due reports whether a timer has run out.
 func due(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
 
-// ist is the INVITE server transaction of RFC 3261 section 17.2.1 with RFC 6026,
-// over UDP. It is told what happens and says what to do; it sends nothing.
+// ist is the INVITE server transaction of RFC 3261 section 17.2.1 with RFC 6026.
+// It is told what happens and says what to do; it sends nothing.
 type ist struct {
 	timers *Timers
+	stream bool // the transport is reliable
 	state  txState
 	g, h   time.Time // retransmit the refusal; give up waiting for its ACK
 	i, l   time.Time // linger for more ACKs; for more 2xx
@@ -71,7 +72,9 @@ func (t *ist) answer(now time.Time, status int) todo {
 		t.state, t.l = accepted, now.Add(64*t.timers.T1)
 	default:
 		t.state, t.every = completed, t.timers.T1
-		t.g, t.h = now.Add(t.every), now.Add(64*t.timers.T1)
+		if t.h = now.Add(64 * t.timers.T1); !t.stream {
+			t.g = now.Add(t.every)
+		}
 	}
 	return doSend
 }
@@ -80,7 +83,10 @@ func (t *ist) answer(now time.Time, status int) todo {
 func (t *ist) ack(now time.Time) bool {
 	if t.state == completed {
 		t.state = confirmed
-		t.g, t.h, t.i = time.Time{}, time.Time{}, now.Add(t.timers.T4)
+		t.g, t.h, t.i = time.Time{}, time.Time{}, now
+		if !t.stream {
+			t.i = now.Add(t.timers.T4)
+		}
 	}
 	return t.state == confirmed
 }
@@ -89,7 +95,7 @@ func (t *ist) ack(now time.Time) bool {
 func (t *ist) tick(now time.Time) todo {
 	switch {
 	case due(t.h, now), due(t.i, now), due(t.l, now):
-		*t = ist{timers: t.timers, state: terminated}
+		*t = ist{timers: t.timers, stream: t.stream, state: terminated}
 		return doEnd
 	case due(t.g, now):
 		t.every = min(2*t.every, t.timers.T2)
@@ -100,3 +106,45 @@ func (t *ist) tick(now time.Time) todo {
 }
 
 func (t *ist) next() time.Time { return earliest(t.g, t.h, t.i, t.l) }
+
+// nist is the non-INVITE server transaction of RFC 3261 section 17.2.2. It never
+// answers by itself (RFC 4320).
+type nist struct {
+	timers *Timers
+	stream bool // the transport is reliable
+	state  txState
+	j      time.Time // linger for more requests
+}
+
+// request is a retransmitted request.
+func (t *nist) request() todo {
+	if t.state == proceeding || t.state == completed {
+		return doSend
+	}
+	return 0
+}
+
+// answer is an answer on its way to the sender.
+func (t *nist) answer(now time.Time, status int) todo {
+	switch {
+	case t.state != calling && t.state != proceeding:
+		return 0
+	case status < 200:
+		t.state = proceeding
+	default:
+		t.state, t.j = completed, now
+		if !t.stream {
+			t.j = now.Add(64 * t.timers.T1)
+		}
+	}
+	return doSend
+}
+
+func (t *nist) next() time.Time { return t.j }
+
+// tick looks at the timer.
+func (t *nist) tick(now time.Time) {
+	if due(t.j, now) {
+		*t = nist{timers: t.timers, stream: t.stream, state: terminated}
+	}
+}

@@ -36,19 +36,27 @@ type Options struct {
 	Logger    zerolog.Logger // zero: discard
 }
 
-// Listener is one socket that SIP arrives at and leaves from.
+// Listener is where SIP arrives at and leaves from: one or more sockets.
 type Listener struct {
-	Name      string // trunks and the PBX refer to it
-	Address   string // "udp:0.0.0.0:5060", "udp:[::]:5060"; port 0 takes a free one
-	Advertise string // host or host:port that peers are told, behind NAT; default: the address itself
+	Name      string   // trunks and the PBX refer to it
+	Addresses []string // "udp:0.0.0.0:5060", "tcp:[::]:5060", "tls:192.0.2.1:5061"; port 0 takes a free one
+	Advertise string   // host or host:port that peers are told, behind NAT; default: the address itself
+	TLS       TLS      // required for a tls address
+}
+
+func (o Options) addresses() (n int) {
+	for _, l := range o.Listeners {
+		n += len(l.Addresses)
+	}
+	return n
 }
 
 // Trunk is a carrier: calls from it are screened.
 type Trunk struct {
 	Name          string
-	Networks      []Network // who may send; others get silence
+	Networks      []Network // who may send; others get silence. Ports say nothing of who connects by TCP
 	Listen        string    // name of the listener
-	Targets       []string  // SIP URIs that the PBX's calls go to; the first is used
+	Targets       []string  // SIP URIs that the PBX's calls go to; the first is used. One that names no transport takes calls by the one they came in by
 	TrustIdentity bool      // P-Asserted-Identity, Remote-Party-ID and P-Preferred-Identity are the carrier's word
 }
 
@@ -65,22 +73,29 @@ type Timers struct {
 	T2    time.Duration // longest retransmission interval; default 4s
 	T4    time.Duration // longest a message stays in the network; default 5s
 	C     time.Duration // longest a call may ring; default 10m, above 3m (RFC 3261 section 16.6)
+	Idle  time.Duration // how long a connection may bring nothing; default 15m
 	Drain time.Duration // how long Run waits for calls that are being set up when it shall end; default 5s
 }
 
 // Limits bound what strangers and peers can make us keep. Zero takes the default.
 type Limits struct {
 	Setups       int // calls that are being set up, or were in the last half minute; default 20000; more get 480
-	MessageBytes int // longest datagram; default 65535; longer ones are dropped
+	MessageBytes int // longest message; default 65535; longer datagrams are dropped, longer messages end their connection
+	HeaderBytes  int // longest start line and headers on a connection; default 32768
+	Connections  int // that one address may have open to a socket; default 100; more are closed
+	UDPBytes     int // longest request that leaves by UDP where TCP can be had (RFC 3261 section 18.1.1); default 1300
 }
 
 func (t Timers) withDefaults() Timers {
 	return Timers{
 		T1: cmp.Or(t.T1, 500*time.Millisecond), T2: cmp.Or(t.T2, 4*time.Second), T4: cmp.Or(t.T4, 5*time.Second),
-		C: cmp.Or(t.C, 10*time.Minute), Drain: cmp.Or(t.Drain, 5*time.Second),
+		C: cmp.Or(t.C, 10*time.Minute), Idle: cmp.Or(t.Idle, 15*time.Minute), Drain: cmp.Or(t.Drain, 5*time.Second),
 	}
 }
 
 func (l Limits) withDefaults() Limits {
-	return Limits{Setups: cmp.Or(l.Setups, 20000), MessageBytes: cmp.Or(l.MessageBytes, 65535)}
+	return Limits{
+		Setups: cmp.Or(l.Setups, 20000), MessageBytes: cmp.Or(l.MessageBytes, 65535), HeaderBytes: cmp.Or(l.HeaderBytes, 32768),
+		Connections: cmp.Or(l.Connections, 100), UDPBytes: cmp.Or(l.UDPBytes, 1300),
+	}
 }

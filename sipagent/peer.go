@@ -1,11 +1,12 @@
 package sipagent
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"strconv"
+	"sync/atomic"
 
 	"callscreen/sipagent/wire"
 )
@@ -17,10 +18,30 @@ type peer struct {
 	trust    bool // its identity headers are believed
 	networks []Network
 	listener *listener
-	target   netip.AddrPort
-	host     string // of the target, as configured
-	sentBy   string // host:port that this peer knows us by
-	record   string // the Record-Route line for it
+	host     string            // of the target, as configured
+	links    [transports]*link // nil: not by this transport
+	usual    *link             // by which calls go where nothing else decides
+	fixed    bool              // the target names its transport
+	noTCP    atomic.Int64      // Unix time until which TCP is not tried for the length of a message
+}
+
+// link is a transport between a peer and us.
+type link struct {
+	peer   *peer
+	socket *socket
+	target netip.AddrPort
+	sentBy string // host:port that the peer knows us by
+	via    string // how our Via begins
+	record string // the Record-Route line
+	secure string // the same for a request to a sips URI
+}
+
+// by returns the peer's link of a transport, or else its usual one.
+func (p *peer) by(t transport) *link {
+	if l := p.links[t]; l != nil {
+		return l
+	}
+	return p.usual
 }
 
 // rank says how exactly the peer's networks name an address; 0: not at all.
@@ -44,15 +65,15 @@ func (p *peer) holds(a netip.Addr) bool {
 // peerOf finds who sent a message, by listener and source address. A trunk is
 // known at its own listener; the PBX at every one, since it may choose a trunk
 // by the listener it sends to.
-func (a *Agent) peerOf(in *listener, src netip.AddrPort) *peer {
+func (a *Agent) peerOf(in *socket, src netip.AddrPort) *peer {
 	var best *peer
 	top := 0
 	for _, p := range a.peers {
-		if p.trunk && p.listener != in {
+		if p.trunk && p.listener != in.listener {
 			continue
 		}
 		rank := 2 * p.rank(src)
-		if rank > 0 && p.listener == in {
+		if rank > 0 && p.listener == in.listener {
 			rank++
 		}
 		if rank > top {
@@ -66,19 +87,22 @@ func (a *Agent) peerOf(in *listener, src netip.AddrPort) *peer {
 // listener that our own Route names, or else the PBX itself has chosen by sending
 // there, by the host that its Route or Request-URI names; else the only one
 // there is. Nil: no trunk answers for it.
-func (a *Agent) trunkFor(in, routed *listener, host []byte, addr netip.Addr) *peer {
-	if routed == nil && in != a.pbx().listener {
+func (a *Agent) trunkFor(in, routed *socket, host []byte, addr netip.Addr) *peer {
+	if routed == nil && in.listener != a.pbx().listener {
 		routed = in
 	}
 	for _, p := range a.trunks() {
 		switch {
-		case routed != nil && p.listener != routed:
+		case routed != nil && p.listener != routed.listener:
 		case addr.IsValid() && p.holds(addr), string(host) == p.host:
 			return p
 		}
 	}
-	for _, l := range [...]*listener{routed, in} {
-		if found := a.onlyTrunk(l); found != nil {
+	for _, s := range [...]*socket{routed, in} {
+		if s == nil {
+			continue
+		}
+		if found := a.onlyTrunk(s.listener); found != nil {
 			return found
 		}
 	}
@@ -129,37 +153,94 @@ func (a *Agent) addPeer(t Trunk, trunk bool) error {
 	if len(t.Networks) == 0 || len(t.Targets) == 0 {
 		return fmt.Errorf("sipagent: %s: networks and targets are both needed", t.Name)
 	}
-	var err error
-	if p.host, p.target, err = resolve(t.Targets[0]); err != nil {
+	if err := a.addLinks(p, t.Targets[0]); err != nil {
 		return fmt.Errorf("sipagent: %s: %w", t.Name, err)
 	}
-	if p.sentBy, err = p.listener.facing(p.target); err != nil {
-		return fmt.Errorf("sipagent: %s: %w", t.Name, err)
-	}
-	p.record = "Record-Route: <sip:" + p.sentBy + ";lr>\r\n"
 	a.peers = append(a.peers, p)
-	a.own(p.sentBy, p.listener)
 	return nil
 }
 
-// resolve turns a target, a SIP URI, into an address. Names are looked up once.
-func resolve(target string) (host string, addr netip.AddrPort, err error) {
-	raw := []byte(target)
-	u, ok := wire.ReadURI(raw, wire.Span{End: int32(len(raw))})
-	if !ok || !wire.EqualFold(u.Scheme.Of(raw), "sip") {
-		return "", addr, fmt.Errorf("target %q is no SIP URI", target)
-	}
-	port := u.Port
-	if port == 0 {
-		port = 5060
-	}
-	host = string(u.Host.Of(raw))
-	ua, err := net.ResolveUDPAddr("udp", net.JoinHostPort(host, strconv.Itoa(int(port))))
+// addLinks finds by which sockets of its listener a peer can be reached.
+func (a *Agent) addLinks(p *peer, uri string) error {
+	t, err := readTarget(uri)
 	if err != nil {
-		return "", addr, fmt.Errorf("target %q: %w", target, err)
+		return err
 	}
-	ap := ua.AddrPort()
-	return host, netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), nil
+	p.host, p.fixed = t.host, t.named
+	var known error
+	for _, s := range p.listener.sockets {
+		addr := t.addr(s.transport)
+		if p.links[s.transport] != nil || !t.takes(s.transport) || !s.reaches(addr.Addr()) {
+			continue
+		}
+		l := &link{peer: p, socket: s, target: addr}
+		if l.sentBy, err = s.facing(addr); err != nil {
+			known = err
+			continue
+		}
+		l.write()
+		a.own(l.sentBy, s)
+		if p.links[s.transport] = l; p.usual == nil {
+			p.usual = l
+		}
+	}
+	if p.usual == nil {
+		return cmp.Or(known, fmt.Errorf("target %q cannot be reached from listener %q", uri, p.listener.name))
+	}
+	return nil
+}
+
+// write makes what messages to the peer hold.
+func (l *link) write() {
+	l.via = "Via: SIP/2.0/" + viaNames[l.socket.transport] + " " + l.sentBy
+	named := ""
+	if t := l.socket.transport; t != overUDP {
+		named = ";transport=" + t.String()
+	}
+	l.record = "Record-Route: <sip:" + l.sentBy + named + ";lr>\r\n"
+	if l.secure = l.record; l.socket.transport == overTLS {
+		l.secure = "Record-Route: <sips:" + l.sentBy + ";lr>\r\n"
+	}
+}
+
+// target is where calls to a peer go.
+type target struct {
+	host      string
+	ip        netip.Addr
+	port      uint16 // 0: that of the transport
+	transport transport
+	named     bool // the URI names the transport
+}
+
+// takes reports whether the target can be reached by a transport. A port that
+// stands there without one is that of UDP and TCP.
+func (t target) takes(by transport) bool {
+	if t.named {
+		return by == t.transport
+	}
+	return by != overTLS || t.port == 0
+}
+
+func (t target) addr(by transport) netip.AddrPort {
+	return netip.AddrPortFrom(t.ip, cmp.Or(t.port, by.port()))
+}
+
+// readTarget reads a target, a SIP URI. Names are looked up once.
+func readTarget(uri string) (t target, err error) {
+	raw := []byte(uri)
+	u, ok := wire.ReadURI(raw, wire.Span{End: int32(len(raw))})
+	if !ok || !u.IsSIP(raw) {
+		return t, fmt.Errorf("target %q is no SIP URI", uri)
+	}
+	t.host, t.port = string(u.Host.Of(raw)), u.Port
+	t.transport, t.named = transportOf(raw, u)
+	ip, err := net.ResolveIPAddr("ip", t.host)
+	if err != nil {
+		return t, fmt.Errorf("target %q: %w", uri, err)
+	}
+	at, _ := netip.AddrFromSlice(ip.IP)
+	t.ip = at.Unmap()
+	return t, nil
 }
 
 // numeric reads the host of a URI as an address with its port. It is invalid

@@ -16,9 +16,9 @@ func trunksRig(t *testing.T, change ...func(*Options)) (r *rig, second *phone) {
 	r = &rig{t: t, bind: bind, carrier: newPhoneAt(t, "127.0.0.11"), pbx: newPhoneAt(t, "127.0.0.13")}
 	second = newPhoneAt(t, "127.0.0.12")
 	r.options = Options{Listeners: []Listener{
-		{Name: "office", Address: "udp:127.0.0.1:0"},
-		{Name: "trunk", Address: "udp:127.0.0.1:0"},
-		{Name: "second", Address: "udp:127.0.0.1:0"},
+		{Name: "office", Addresses: []string{"udp:127.0.0.1:0"}},
+		{Name: "trunk", Addresses: []string{"udp:127.0.0.1:0"}},
+		{Name: "second", Addresses: []string{"udp:127.0.0.1:0"}},
 	}}
 	nobody := screenFunc(func(c screening.Call) screening.Decision {
 		if c.Trunk == "pbx" {
@@ -166,7 +166,7 @@ func TestPeerOf(t *testing.T) {
 		{"second", "203.0.113.129:5060", ""},
 	} {
 		got := ""
-		if p := r.agent.peerOf(r.agent.listenerNamed(tt.listener), netip.MustParseAddrPort(tt.src)); p != nil {
+		if p := r.agent.peerOf(r.agent.listenerNamed(tt.listener).sockets[0], netip.MustParseAddrPort(tt.src)); p != nil {
 			got = p.name
 		}
 		if got != tt.want {
@@ -199,33 +199,38 @@ func TestParseNetwork(t *testing.T) {
 func TestOptionsAreChecked(t *testing.T) {
 	good := func() Options {
 		return Options{
-			Listeners: []Listener{{Name: "main", Address: "udp:127.0.0.1:0"}},
+			Listeners: []Listener{{Name: "main", Addresses: []string{"udp:127.0.0.1:0"}}},
 			Trunks:    []Trunk{{Name: "carrier", Networks: networks(t, "127.0.0.2"), Listen: "main", Targets: []string{"sip:127.0.0.2:5060"}}},
 			PBX:       PBX{Networks: networks(t, "127.0.0.3"), Listen: "main", Targets: []string{"sip:127.0.0.3"}},
 			Screener:  allowed, Key: make([]byte, 32),
 		}
 	}
 	for want, change := range map[string]func(*Options){
-		"":                                     func(*Options) {},
-		"no screener":                          func(o *Options) { o.Screener = nil },
-		"the key must":                         func(o *Options) { o.Key = make([]byte, 15) },
-		"0 listeners":                          func(o *Options) { o.Listeners = nil },
-		"37 listeners":                         func(o *Options) { o.Listeners = make([]Listener, 37) },
-		`listener "main": address "tcp`:        func(o *Options) { o.Listeners[0].Address = "tcp:127.0.0.1:0" },
-		`listener "main": address "127`:        func(o *Options) { o.Listeners[0].Address = "127.0.0.1" },
-		`listener "main": address "udp:host`:   func(o *Options) { o.Listeners[0].Address = "udp:host:5060" },
-		`listener "main": listen udp4`:         func(o *Options) { o.Listeners[0].Address = "udp:192.0.2.77:5060" },
-		`listener "main": advertise "a b"`:     func(o *Options) { o.Listeners[0].Advertise = "a b" },
-		`listener "main": advertise "a:70000"`: func(o *Options) { o.Listeners[0].Advertise = "a:70000" },
-		`listener "main": advertise "x@a"`:     func(o *Options) { o.Listeners[0].Advertise = "x@a" },
-		`two listeners "main"`:                 func(o *Options) { o.Listeners = append(o.Listeners, o.Listeners[0]) },
-		"no trunk":                             func(o *Options) { o.Trunks = nil },
-		`carrier: no listener "x"`:             func(o *Options) { o.Trunks[0].Listen = "x" },
-		"carrier: networks and targets":        func(o *Options) { o.Trunks[0].Networks = nil },
-		"pbx: networks and targets":            func(o *Options) { o.PBX.Targets = nil },
-		`carrier: target "127.0.0.2"`:          func(o *Options) { o.Trunks[0].Targets[0] = "127.0.0.2" },
-		`pbx: target "tel:100"`:                func(o *Options) { o.PBX.Targets[0] = "tel:100" },
-		`pbx: target "sip:a..b"`:               func(o *Options) { o.PBX.Targets[0] = "sip:a..b" },
+		"":                           func(*Options) {},
+		"no screener":                func(o *Options) { o.Screener = nil },
+		"the key must":               func(o *Options) { o.Key = make([]byte, 15) },
+		"0 addresses":                func(o *Options) { o.Listeners = nil },
+		"37 addresses":               func(o *Options) { o.Listeners[0].Addresses = make([]string, 37) },
+		`listener "main": TLS needs`: func(o *Options) { o.Listeners[0].Addresses = []string{"tls:127.0.0.1:0"} },
+		`listener "main": certificate: open x`: func(o *Options) {
+			o.Listeners[0].Addresses, o.Listeners[0].TLS = []string{"tls:127.0.0.1:0"}, TLS{Cert: "x", Key: "y"}
+		},
+		`carrier: target "sip:127.0.0.1;transport=tcp" cannot`: func(o *Options) { o.Trunks[0].Targets[0] = "sip:127.0.0.1;transport=tcp" },
+		`listener "main": address "sctp`:                       func(o *Options) { o.Listeners[0].Addresses = []string{"sctp:127.0.0.1:0"} },
+		`listener "main": address "127`:                        func(o *Options) { o.Listeners[0].Addresses = []string{"127.0.0.1"} },
+		`listener "main": address "udp:host`:                   func(o *Options) { o.Listeners[0].Addresses = []string{"udp:host:5060"} },
+		`listener "main": listen udp4`:                         func(o *Options) { o.Listeners[0].Addresses = []string{"udp:192.0.2.77:5060"} },
+		`listener "main": advertise "a b"`:                     func(o *Options) { o.Listeners[0].Advertise = "a b" },
+		`listener "main": advertise "a:70000"`:                 func(o *Options) { o.Listeners[0].Advertise = "a:70000" },
+		`listener "main": advertise "x@a"`:                     func(o *Options) { o.Listeners[0].Advertise = "x@a" },
+		`two listeners "main"`:                                 func(o *Options) { o.Listeners = append(o.Listeners, o.Listeners[0]) },
+		"no trunk":                                             func(o *Options) { o.Trunks = nil },
+		`carrier: no listener "x"`:                             func(o *Options) { o.Trunks[0].Listen = "x" },
+		"carrier: networks and targets":                        func(o *Options) { o.Trunks[0].Networks = nil },
+		"pbx: networks and targets":                            func(o *Options) { o.PBX.Targets = nil },
+		`carrier: target "127.0.0.2"`:                          func(o *Options) { o.Trunks[0].Targets[0] = "127.0.0.2" },
+		`pbx: target "tel:100"`:                                func(o *Options) { o.PBX.Targets[0] = "tel:100" },
+		`pbx: target "sip:a..b"`:                               func(o *Options) { o.PBX.Targets[0] = "sip:a..b" },
 	} {
 		o := good()
 		change(&o)

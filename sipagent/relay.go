@@ -1,6 +1,7 @@
 package sipagent
 
 import (
+	"cmp"
 	"net/netip"
 
 	"callscreen/sipagent/wire"
@@ -114,27 +115,78 @@ func (w *work) cancel() {
 // relay forwards a request and keeps nothing of it (RFC 3261 section 16.11).
 func (w *work) relay(kind byte) {
 	m := &w.msg
-	if status, extra := w.refusal(); status != 0 {
-		if m.Is("ACK") {
-			w.drop(dropFlawed)
-			return
-		}
-		w.reply(status, extra)
+	if w.resumed() {
+		return
+	}
+	status, extra := w.refusal()
+	if status != 0 {
+		w.refuse(status, extra)
 		return
 	}
 	to, ok := w.nextHop(m)
-	if !ok {
+	switch {
+	case !ok:
 		w.unroutable()
 		return
+	case w.unsafe(m, to):
+		w.refuse(480, nil)
+		return
 	}
+	crosses := w.crosses(m, to)
+	if crosses {
+		kind = kindCross
+	}
+	out := w.passOn(kind, to)
+	var spare []byte
+	if w.takesTCP(to, len(out)) && !m.Is("ACK") && !m.Is("CANCEL") {
+		spare, crosses = append(spare, out...), true
+		to.link = to.peer.links[overTCP]
+		w.nextHop(m) // for its edits
+		out = w.passOn(kindCross, to)
+	}
+	if crosses && w.keep(to, out, spare) {
+		return
+	}
+	_ = w.send(to.way(), out) // counted
+}
+
+// refuse answers a request with a refusal; an ACK is dropped.
+func (w *work) refuse(status int, extra []header) {
+	if w.msg.Is("ACK") {
+		w.drop(dropFlawed)
+		return
+	}
+	w.reply(status, extra)
+}
+
+// passOn makes the request that leaves.
+func (w *work) passOn(kind byte, to hop) []byte {
+	m := &w.msg
 	b := branch{kind: kind, in: w.in.index, loop: loopOf(m, w.in.index, w.peer.trunk), token: w.tok}
-	w.pushVia(m, w.via, w.src, to.peer, b)
+	w.pushVia(m, w.via, w.src, to.link, b)
 	w.countHop(m)
 	if m.ToTag.Empty() && formsDialog(m.Method.Of(m.Raw)) {
-		w.recordRoute(m, w.peer, to.peer)
+		w.recordRoute(m, w.peer.by(w.in.transport), to.link)
 	}
 	w.strip(m, w.peer)
-	w.send(to.peer.listener, w.splice(m.Raw), to.addr)
+	return w.splice(m.Raw)
+}
+
+// keep sends a request that has to be kept till it is answered. It reports false
+// when the table is full.
+func (w *work) keep(to hop, out, spare []byte) bool {
+	if !w.msg.Is("INVITE") {
+		return w.exchange(to, out, spare)
+	}
+	s := w.newSetup()
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	s.respond(w, 100, "", timestamp(s.msg))
+	s.forward(w, nil)
+	return true
 }
 
 // unroutable answers what no trunk answers for.
@@ -198,7 +250,7 @@ func (w *work) loops(m *wire.Message) bool {
 		for rest := m.Headers[i].Value; !rest.Empty(); {
 			var v wire.ViaValue
 			var ok bool
-			if v, rest, ok = wire.ReadVia(m.Raw, rest); !ok || w.ours(v.Host.Of(m.Raw), v.Port) == nil {
+			if v, rest, ok = wire.ReadVia(m.Raw, rest); !ok || !w.ours(v.Host.Of(m.Raw), v.Port) {
 				continue
 			}
 			b, ok := readBranch(v.Branch.Of(m.Raw))
@@ -223,12 +275,16 @@ func (w *work) answered() {
 	}
 	top, _, _ := wire.ReadVia(m.Raw, m.First(wire.Via).Value)
 	b, ok := readBranch(top.Branch.Of(m.Raw))
-	if !ok || w.ours(top.Host.Of(m.Raw), top.Port) == nil {
+	if !ok || !w.ours(top.Host.Of(m.Raw), top.Port) {
 		w.drop(dropUnproven)
 		return
 	}
 	if s := w.find(b.token); s != nil && b.kind == kindSetup {
 		s.answered(w)
+		return
+	}
+	if x := w.crossing(b); x != nil {
+		x.answered(w)
 		return
 	}
 	w.relayAnswer(b)
@@ -239,7 +295,7 @@ func (w *work) answered() {
 func (w *work) relayAnswer(b branch) {
 	m := &w.msg
 	below, ok := w.popVia(m)
-	if !ok || int(b.in) >= len(w.listeners) || b.kind == kindSetup && m.Status == 100 {
+	if !ok || int(b.in) >= len(w.sockets) || w.sockets[b.in].transport.reliable() != (b.port != 0) || b.kind != kindRelay && m.Status == 100 {
 		w.drop(dropUnproven)
 		return
 	}
@@ -248,7 +304,18 @@ func (w *work) relayAnswer(b branch) {
 		w.drop(dropUnproven)
 		return
 	}
-	w.send(w.listeners[b.in], w.splice(m.Raw), to)
+	_ = w.send(w.wayBack(b, below, to), w.splice(m.Raw)) // counted
+}
+
+// wayBack is how an answer leaves whose request is not kept: from the socket that
+// it came in by, on the connection that it came in by if that is open.
+func (w *work) wayBack(b branch, below wire.ViaValue, to netip.AddrPort) way {
+	s := w.sockets[b.in]
+	if !s.transport.reliable() {
+		return way{socket: s, addr: to}
+	}
+	port := cmp.Or(below.Port, s.transport.port())
+	return way{s, netip.AddrPortFrom(to.Addr(), port), s.streams.find(netip.AddrPortFrom(to.Addr(), b.port))}
 }
 
 // viaAddr is where an answer goes by its Via (RFC 3261 section 18.2.2, RFC

@@ -65,7 +65,7 @@ func newRigAt(t *testing.T, ip string, s Screener, change ...func(*Options)) *ri
 	r := &rig{t: t, bind: bind, carrier: newPhoneAt(t, ip), pbx: newPhoneAt(t, ip)}
 	at := "udp:" + netip.AddrPortFrom(netip.MustParseAddr(ip), 0).String()
 	r.options = Options{
-		Listeners: []Listener{{Name: "trunk", Address: at}, {Name: "office", Address: at}},
+		Listeners: []Listener{{Name: "trunk", Addresses: []string{at}}, {Name: "office", Addresses: []string{at}}},
 		Timers:    Timers{T1: time.Hour, Drain: time.Millisecond}, // nothing is retransmitted: timers are for newTimedRig
 	}
 	r.open(s, change)
@@ -100,7 +100,7 @@ func (r *rig) start() {
 	}
 	r.agent = agent
 	for i, l := range r.options.Listeners {
-		r.options.Listeners[i].Address = "udp:" + agent.Addr(l.Name).String()
+		r.options.Listeners[i].Addresses = agent.Addrs(l.Name)
 	}
 	r.carrier.proxy, r.pbx.proxy = r.at(r.options.Trunks[0].Listen), r.at(r.options.PBX.Listen)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -117,11 +117,21 @@ func (r *rig) start() {
 
 // at returns where the phones reach a listener.
 func (r *rig) at(listener string) netip.AddrPort {
-	at := r.agent.Addr(listener)
+	at := udpAddr(r.agent, listener)
 	if at.Addr().IsUnspecified() {
 		return netip.AddrPortFrom(r.carrier.addr.Addr(), at.Port())
 	}
 	return at
+}
+
+// udpAddr returns the UDP address of a listener.
+func udpAddr(a *Agent, listener string) netip.AddrPort {
+	for _, addr := range a.Addrs(listener) {
+		if at, ok := strings.CutPrefix(addr, "udp:"); ok {
+			return netip.MustParseAddrPort(at)
+		}
+	}
+	return netip.AddrPort{}
 }
 
 func networks(t *testing.T, list ...string) (ns []Network) {

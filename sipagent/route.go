@@ -1,7 +1,9 @@
 package sipagent
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"callscreen/sipagent/wire"
@@ -11,12 +13,13 @@ import (
 // outlives the message, but for the memory that the next one uses again.
 type work struct {
 	*Agent
-	in   *listener
-	src  netip.AddrPort
-	peer *peer
-	msg  wire.Message
-	via  wire.ViaValue
-	tok  token
+	in     *socket
+	stream *stream // that the message came by; nil: by UDP
+	src    netip.AddrPort
+	peer   *peer
+	msg    wire.Message
+	via    wire.ViaValue
+	tok    token
 	prover
 
 	tmp   wire.Message // a second message: one that we made
@@ -30,8 +33,20 @@ type work struct {
 
 // hop is where a request goes next.
 type hop struct {
-	peer *peer
+	*link
 	addr netip.AddrPort
+	open bool // nobody names the transport: TCP may take what is too long for UDP
+}
+
+func (h hop) way() way { return way{socket: h.socket, addr: h.addr} }
+
+// back returns how answers to the request that is being handled leave.
+func (w *work) back() way {
+	if w.stream == nil {
+		return way{socket: w.in, addr: replyAddr(w.via, w.src)}
+	}
+	port := cmp.Or(w.via.Port, w.in.transport.port()) // for when the connection has ended (RFC 3261 section 18.2.2)
+	return way{w.in, netip.AddrPortFrom(w.src.Addr(), port), w.stream}
 }
 
 // edit notes a change of the message that is being handled. A second change of
@@ -70,32 +85,37 @@ func (w *work) splice(raw []byte) []byte {
 
 func (w *work) forgetEdits() { w.edits, w.text = w.edits[:0], w.text[:0] }
 
-// ours returns the listener that a host and port name, or nil.
-func (a *Agent) ours(host []byte, port uint16) *listener {
-	if port == 0 {
-		port = 5060
-	}
-	for _, o := range a.owned[string(host)] {
-		if o.port == port {
-			return o.listener
-		}
-	}
-	return nil
+// ours reports whether a host and port are one of ours.
+func (a *Agent) ours(host []byte, port uint16) bool {
+	port = cmp.Or(port, 5060)
+	return slices.ContainsFunc(a.owned[string(host)], func(o ownAddr) bool { return o.port == port })
 }
 
-// ownURI returns the listener that a SIP URI names, or nil.
-func (w *work) ownURI(m *wire.Message, at wire.Span) (*listener, wire.URI) {
+// ownURI returns the socket that a SIP URI names, or nil: the one of its
+// transport, or else the first of the address.
+func (w *work) ownURI(m *wire.Message, at wire.Span) (own *socket, u wire.URI) {
 	u, ok := wire.ReadURI(m.Raw, at)
 	if !ok || !u.IsSIP(m.Raw) {
 		return nil, u
 	}
-	return w.ours(u.Host.Of(m.Raw), u.Port), u
+	sockets := w.owned[string(u.Host.Of(m.Raw))]
+	if len(sockets) == 0 {
+		return nil, u
+	}
+	t, _ := transportOf(m.Raw, u)
+	port := cmp.Or(u.Port, t.port())
+	for _, o := range sockets {
+		if o.port == port && (own == nil || o.socket.transport == t) {
+			own = o.socket
+		}
+	}
+	return own, u
 }
 
 // routeSet is what the Route headers of a request come to.
 type routeSet struct {
 	next   wire.Span // URI of the next hop: the first Route that is not ours, else the Request-URI
-	routed *listener // that our last own Route names: where the request leaves; nil without one
+	routed *socket   // that our last own Route names: where the request leaves; nil without one
 }
 
 // popRoutes removes the Route values that name us from the front, repairs what
@@ -194,24 +214,45 @@ func (w *work) nextHop(m *wire.Message) (h hop, ok bool) {
 	uri, _ := wire.ReadURI(m.Raw, r.next)
 	host := uri.Host.Of(m.Raw)
 	addr := numeric(host, uri.Port)
-	if h.peer = w.pbx(); !w.peer.trunk {
-		h.peer = w.trunkFor(w.in, r.routed, host, addr.Addr())
+	to := w.pbx()
+	if !w.peer.trunk {
+		to = w.trunkFor(w.in, r.routed, host, addr.Addr())
 	}
-	if h.peer == nil {
+	if to == nil {
 		return h, false
 	}
-	h.addr = h.peer.target
-	if !m.ToTag.Empty() && addr.IsValid() && h.peer.holds(addr.Addr()) && w.ours(host, uri.Port) == nil {
-		h.addr = addr
+	named, isNamed := transportOf(m.Raw, uri)
+	direct := !m.ToTag.Empty() && addr.IsValid() && to.holds(addr.Addr()) && !w.ours(host, uri.Port)
+	switch {
+	case direct && isNamed && to.links[named] != nil:
+		h.link = to.links[named]
+	case !m.ToTag.Empty() && r.routed != nil && r.routed.listener == to.listener && to.links[r.routed.transport] != nil:
+		h.link = to.links[r.routed.transport]
+	default:
+		h.link = to.by(w.in.transport)
 	}
+	if h.addr = h.target; direct && h.socket.reaches(addr.Addr()) {
+		h.addr = netip.AddrPortFrom(addr.Addr(), cmp.Or(uri.Port, h.socket.transport.port()))
+	}
+	h.open = h.socket.transport == overUDP && to.links[overTCP] != nil && !(direct && isNamed)
 	return h, true
+}
+
+// unsafe reports whether a request that came by TLS for a sips URI would leave
+// without it (RFC 5630 section 3.1.3).
+func (w *work) unsafe(m *wire.Message, to hop) bool {
+	uri, _ := wire.ReadURI(m.Raw, m.URI)
+	return isSIPS(m.Raw, uri) && w.in.transport == overTLS && to.socket.transport != overTLS
 }
 
 // pushVia puts our Via on top, and notes in the one below where its message
 // really came from (RFC 3261 section 18.2.1, RFC 3581).
-func (w *work) pushVia(m *wire.Message, via wire.ViaValue, src netip.AddrPort, to *peer, b branch) {
+func (w *work) pushVia(m *wire.Message, via wire.ViaValue, src netip.AddrPort, to *link, b branch) {
+	if w.stream != nil {
+		b.port = src.Port()
+	}
 	start := len(w.text)
-	w.text = append(append(w.text, "Via: SIP/2.0/UDP "...), to.sentBy...)
+	w.text = append(w.text, to.via...)
 	w.text = append(b.append(append(w.text, ";branch="...)), ";rport\r\n"...)
 	at := m.First(wire.Via).Line.Start
 	w.edit(wire.Span{Start: at, End: at}, w.text[start:len(w.text):len(w.text)])
@@ -258,8 +299,9 @@ func (w *work) countHop(m *wire.Message) {
 }
 
 // recordRoute makes the dialog's later requests come through us: one value when
-// both sides know us by the same address, else one for each (RFC 5658).
-func (w *work) recordRoute(m *wire.Message, from, to *peer) {
+// both sides know us by the same address and transport, else one for each (RFC
+// 5658).
+func (w *work) recordRoute(m *wire.Message, from, to *link) {
 	at := m.Body - 2
 	if h := m.First(wire.RecordRoute); h != nil {
 		at = h.Line.Start
@@ -270,11 +312,21 @@ func (w *work) recordRoute(m *wire.Message, from, to *peer) {
 			}
 		}
 	}
-	if from.sentBy == to.sentBy {
-		w.insert(at, to.record)
-	} else {
-		w.insert(at, to.record, from.record)
+	uri, _ := wire.ReadURI(m.Raw, m.URI)
+	sips := isSIPS(m.Raw, uri)
+	w.record(at, to, sips)
+	if from.record != to.record {
+		w.record(at, from, sips)
 	}
+}
+
+// record inserts the Record-Route that a peer knows us by.
+func (w *work) record(at int32, l *link, sips bool) {
+	if sips {
+		w.insert(at, l.secure)
+		return
+	}
+	w.insert(at, l.record)
 }
 
 // strip removes what a trunk may not tell the PBX: our own headers, and the

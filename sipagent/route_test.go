@@ -153,7 +153,7 @@ func TestDialogTakesTheRightSockets(t *testing.T) {
 	})
 	t.Run("wildcard", func(t *testing.T) {
 		r := newRig(t, labelled, func(o *Options) {
-			o.Listeners[0].Address, o.Listeners[1].Address = "udp:0.0.0.0:0", "udp:0.0.0.0:0"
+			o.Listeners[0].Addresses, o.Listeners[1].Addresses = []string{"udp:0.0.0.0:0"}, []string{"udp:0.0.0.0:0"}
 		})
 		dialogue(t, r, "caller")
 		dialogue(t, r, "callee")

@@ -24,7 +24,7 @@ func (s *setup) screen(w *work, c screening.Call) {
 	w.lookups.Go(func() { // ends with the Screener's budget
 		defer stop()
 		d := s.agent.screenWaiting(ctx, c)
-		w, done := s.agent.borrow(s)
+		w, done := s.agent.borrow(&s.transaction)
 		defer done()
 		s.mu.Lock()
 		defer s.unlock()

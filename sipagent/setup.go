@@ -2,8 +2,6 @@ package sipagent
 
 import (
 	"context"
-	"net/netip"
-	"sync"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -13,26 +11,14 @@ import (
 )
 
 // setup is one call being set up: the response context of RFC 3261 section
-// 16.7, and the only state that the agent keeps. One lock guards all of it;
-// whoever holds it sends what is to be sent, so that messages of one call leave
-// in order.
+// 16.7. A re-INVITE between a stream and UDP has one as well.
 type setup struct {
-	agent *Agent
-	token token
-	in    *listener // that the INVITE came in by
-	from  *peer
-	src   netip.AddrPort // where the INVITE came from
-	reply netip.AddrPort // where its answers go
-
-	mu     sync.Mutex
-	msg    *wire.Message // the INVITE as received; nil once a 2xx has passed
-	via    wire.ViaValue // its topmost Via
-	to     hop
-	sent   []byte // the INVITE as it left; nil once a 2xx has passed
-	last   []byte // the last answer that went to the caller
-	ack    []byte // for the callee's refusal
-	cancel []byte // our CANCEL
-	caller []byte // value of the caller's own From, if it was labelled
+	transaction               // sent is nil once a 2xx has passed
+	msg         *wire.Message // the INVITE as received; nil once a 2xx has passed
+	via         wire.ViaValue // its topmost Via
+	ack         []byte        // for the callee's refusal
+	cancel      []byte        // our CANCEL
+	caller      []byte        // value of the caller's own From, if it was labelled
 
 	server ist
 	client ict
@@ -42,9 +28,6 @@ type setup struct {
 	hungUp    bool      // the caller has sent CANCEL
 	giveUp    time.Time // when the caller gets an answer, whoever else does not give one
 	stopQuery context.CancelFunc
-
-	alarm alarm
-	armed time.Time // when the alarm rings; zero when it does not
 }
 
 // find returns the call of a token, or nil.
@@ -98,9 +81,8 @@ func (w *work) parse() *sip.Request {
 // newSetup enters the call that is being handled in the table; nil if that is full.
 func (w *work) newSetup() *setup {
 	s := &setup{
-		agent: w.Agent, token: w.tok, in: w.in, from: w.peer, src: w.src, reply: replyAddr(w.via, w.src),
-		msg: w.msg.Clone(), via: w.via,
-		server: ist{timers: &w.timers, state: proceeding}, client: ict{timers: &w.timers}, bye: nict{timers: &w.timers},
+		transaction: w.begin(), msg: w.msg.Clone(), via: w.via,
+		server: ist{timers: &w.timers, stream: w.in.transport.reliable(), state: proceeding}, client: ict{timers: &w.timers}, bye: nict{timers: &w.timers},
 		giveUp: w.now().Add(64 * w.timers.T1),
 	}
 	s.alarm.call = s.fire
@@ -122,21 +104,73 @@ func (s *setup) forward(w *work, d *screening.Decision) {
 		s.respond(w, 404, "", nil)
 		return
 	}
-	s.to = to
-	w.pushVia(m, s.via, s.src, to.peer, s.branch())
+	if w.unsafe(m, to) {
+		s.respond(w, s.unreachable(), "", nil)
+		return
+	}
+	s.to, s.sent = to, s.passOn(w, to, d)
+	if w.takesTCP(to, len(s.sent)) {
+		s.spare, s.to.link = s.sent, to.peer.links[overTCP]
+		w.nextHop(m) // for its edits
+		s.sent = s.passOn(w, s.to, d)
+	}
+	s.giveUp = time.Time{}
+	s.start(w)
+	if s.transmit(s) != nil {
+		s.undelivered(w, false)
+	}
+}
+
+// passOn makes the INVITE that leaves.
+func (s *setup) passOn(w *work, to hop, d *screening.Decision) []byte {
+	m := s.msg
+	w.pushVia(m, s.via, s.src, to.link, s.branch())
 	w.countHop(m)
-	w.recordRoute(m, s.from, to.peer)
+	if m.ToTag.Empty() {
+		w.recordRoute(m, s.from.by(s.in.transport), to.link)
+	}
 	w.strip(m, s.from)
 	if d != nil {
 		s.act(w, *d)
 	}
-	s.sent = append([]byte(nil), w.splice(m.Raw)...)
+	return append([]byte(nil), w.splice(m.Raw)...)
+}
+
+// start starts the client transaction.
+func (s *setup) start(w *work) {
+	stream := s.to.socket.transport.reliable()
+	s.client.stream, s.bye.stream = stream, stream
 	s.client.start(w.now())
-	s.giveUp = time.Time{}
-	if w.send(to.peer.listener, s.sent, to.addr) != nil {
-		s.client.fail()
-		s.respond(w, 480, "", nil)
+}
+
+// lost is told that the connection ended before an answer came.
+func (s *setup) lost(opened bool) {
+	w, done := s.agent.borrow(&s.transaction)
+	defer done()
+	s.mu.Lock()
+	defer s.unlock()
+	if s.client.state == calling && !w.closing.Load() {
+		s.undelivered(w, opened)
 	}
+}
+
+// undelivered sends the INVITE another way, or else answers it.
+func (s *setup) undelivered(w *work, opened bool) {
+	if s.retry(s, opened) {
+		s.start(w)
+		return
+	}
+	s.client.fail()
+	s.respond(w, s.unreachable(), "", nil)
+}
+
+// unreachable is the status of a call whose next hop is not there. In a dialog
+// it must not be one that ends the dialog (RFC 5057).
+func (s *setup) unreachable() int {
+	if s.msg.ToTag.Empty() {
+		return 480
+	}
+	return 500
 }
 
 func (s *setup) branch() branch {
@@ -167,7 +201,7 @@ func (s *setup) deliver(w *work, status int, b []byte) {
 	case s.server.state == accepted: // further 2xx bring all they need
 		s.msg, s.sent, s.last = nil, nil, nil
 	}
-	w.send(s.in, b, s.reply)
+	_ = w.send(s.reply, b) // counted
 }
 
 // again answers a retransmitted INVITE.
@@ -175,7 +209,7 @@ func (s *setup) again() {
 	s.mu.Lock()
 	defer s.unlock()
 	if s.server.invite()&doSend != 0 && s.last != nil {
-		s.agent.send(s.in, s.last, s.reply)
+		_ = s.agent.send(s.reply, s.last) // counted
 	}
 }
 
@@ -193,13 +227,14 @@ func (s *setup) answered(w *work) {
 	defer s.unlock()
 	m := &w.msg
 	if m.Answers("CANCEL") {
-		s.bye.answer(w.now(), m.Status)
+		_ = s.bye.answer(w.now(), m.Status) // ends here
 		return
 	}
 	if !m.Answers("INVITE") {
 		w.drop(dropUnproven)
 		return
 	}
+	s.release(s)
 	do := s.client.answer(w.now(), m.Status)
 	if m.Status >= 200 {
 		s.giveUp = time.Time{}
@@ -238,7 +273,7 @@ func (s *setup) acknowledge(w *work) {
 	if s.ack == nil {
 		s.ack = s.follow(w, "ACK", w.msg.Value(wire.To), nil)
 	}
-	w.send(s.to.peer.listener, s.ack, s.to.addr)
+	_ = w.send(s.to.way(), s.ack) // counted
 }
 
 // scanSent reads the INVITE as it left into w.tmp and returns its To.

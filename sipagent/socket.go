@@ -23,7 +23,7 @@ type packetConn interface {
 	Close() error
 }
 
-// binder opens a socket at an address and returns the one that it got.
+// binder opens a UDP socket at an address and returns the one that it got.
 type binder func(at netip.AddrPort) (packetConn, netip.AddrPort, error)
 
 // bind opens the UDP socket of a listener. An IPv4 wildcard takes no IPv6.
@@ -43,31 +43,75 @@ func bind(at netip.AddrPort) (packetConn, netip.AddrPort, error) {
 	return socket, local, err
 }
 
-// listener is one UDP socket. All that arrives by it leaves by it.
+// listener is a name for one or more sockets. A peer that is known at it may
+// use each of them.
 type listener struct {
-	name      string
-	index     byte // its place in the configuration, part of our branches
-	conn      packetConn
-	local     netip.AddrPort
-	advertise string // host:port, or empty
+	name    string
+	sockets []*socket
 }
 
-// listen opens the socket of a Listener.
-func listen(l Listener, index int, bind binder) (*listener, error) {
-	network, address, _ := strings.Cut(l.Address, ":")
-	at, err := netip.ParseAddrPort(address)
-	if network != "udp" || err != nil {
-		return nil, fmt.Errorf("sipagent: listener %q: address %q: write \"udp:ADDRESS:PORT\"", l.Name, l.Address)
+// socket is one address of a listener. All that arrives by it leaves by it.
+type socket struct {
+	*listener
+	index     byte // its place among all sockets, part of our branches
+	transport transport
+	local     netip.AddrPort
+	advertise string     // host:port, or empty
+	conn      packetConn // of UDP
+	streams   *streams   // of TCP and TLS
+}
+
+// listen opens the sockets of a Listener; the first gets the index. Those that
+// are open when one fails are returned with the error.
+func (a *Agent) listen(o Listener, index int, bind binder) (*listener, error) {
+	l := &listener{name: o.Name}
+	if len(o.Addresses) == 0 {
+		return l, fmt.Errorf("sipagent: listener %q: no address", o.Name)
 	}
-	if l.Advertise != "" && !isHostPort(withPort(l.Advertise, 5060)) {
-		return nil, fmt.Errorf("sipagent: listener %q: advertise %q: write \"HOST\" or \"HOST:PORT\"", l.Name, l.Advertise)
+	if o.Advertise != "" && !isHostPort(withPort(o.Advertise, 5060)) {
+		return l, fmt.Errorf("sipagent: listener %q: advertise %q: write \"HOST\" or \"HOST:PORT\"", o.Name, o.Advertise)
 	}
-	conn, local, err := bind(at)
+	certs, err := readCertificates(o, a.log)
 	if err != nil {
-		return nil, fmt.Errorf("sipagent: listener %q: %w", l.Name, err)
+		return l, fmt.Errorf("sipagent: listener %q: %w", o.Name, err)
 	}
-	local = netip.AddrPortFrom(local.Addr().Unmap(), local.Port())
-	return &listener{name: l.Name, index: byte(index), conn: conn, local: local, advertise: withPort(l.Advertise, local.Port())}, nil
+	for _, address := range o.Addresses {
+		s, err := a.bindSocket(address, bind, certs)
+		if err != nil {
+			return l, fmt.Errorf("sipagent: listener %q: %w", o.Name, err)
+		}
+		s.listener, s.index, s.advertise = l, byte(index+len(l.sockets)), withPort(o.Advertise, s.local.Port())
+		l.sockets = append(l.sockets, s)
+	}
+	return l, nil
+}
+
+// bindSocket opens the socket of an address.
+func (a *Agent) bindSocket(address string, bind binder, certs *certificates) (*socket, error) {
+	t, at, err := splitAddress(address)
+	if err != nil {
+		return nil, err
+	}
+	s := &socket{transport: t}
+	switch t {
+	case overUDP:
+		s.conn, s.local, err = bind(at)
+	default:
+		s.streams, s.local, err = a.bindStreams(s, at)
+		if err == nil && t == overTLS {
+			s.streams.certs = certs
+		}
+	}
+	s.local = netip.AddrPortFrom(s.local.Addr().Unmap(), s.local.Port())
+	return s, err
+}
+
+func (s *socket) close() {
+	if s.transport == overUDP {
+		s.conn.Close()
+		return
+	}
+	s.streams.close()
 }
 
 // isHostPort reports whether s can stand in a Via and a URI.
@@ -90,9 +134,9 @@ func withPort(host string, port uint16) string {
 
 // hosts returns the addresses that the socket is reached by: for a wildcard all
 // of this machine.
-func (l *listener) hosts() []netip.Addr {
-	if !l.local.Addr().IsUnspecified() {
-		return []netip.Addr{l.local.Addr()}
+func (s *socket) hosts() []netip.Addr {
+	if !s.local.Addr().IsUnspecified() {
+		return []netip.Addr{s.local.Addr()}
 	}
 	var hosts []netip.Addr
 	addrs, _ := net.InterfaceAddrs() // without them, what peers are told is known all the same
@@ -104,15 +148,21 @@ func (l *listener) hosts() []netip.Addr {
 	return hosts
 }
 
-// facing returns the host:port by which a peer at addr reaches this listener:
-// the advertised one, the bound one, or for a wildcard the address that the
-// kernel would send from.
-func (l *listener) facing(addr netip.AddrPort) (string, error) {
-	if l.advertise != "" {
-		return l.advertise, nil
+// reaches reports whether the socket can send to an address.
+func (s *socket) reaches(to netip.Addr) bool {
+	own := s.local.Addr()
+	return own.Is4() == to.Is4() || own.Is6() && own.IsUnspecified()
+}
+
+// facing returns the host:port by which a peer at addr reaches this socket: the
+// advertised one, the bound one, or for a wildcard the address that the kernel
+// would send from.
+func (s *socket) facing(addr netip.AddrPort) (string, error) {
+	if s.advertise != "" {
+		return s.advertise, nil
 	}
-	if !l.local.Addr().IsUnspecified() {
-		return l.local.String(), nil
+	if !s.local.Addr().IsUnspecified() {
+		return s.local.String(), nil
 	}
 	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(addr)) // sends nothing
 	if err != nil {
@@ -120,21 +170,15 @@ func (l *listener) facing(addr netip.AddrPort) (string, error) {
 	}
 	defer c.Close()
 	ip := c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
-	return netip.AddrPortFrom(ip, l.local.Port()).String(), nil
-}
-
-// send writes one datagram.
-func (l *listener) send(b []byte, to netip.AddrPort) error {
-	_, err := l.conn.WriteToUDPAddrPort(b, to)
-	return err
+	return netip.AddrPortFrom(ip, s.local.Port()).String(), nil
 }
 
 // read hands every datagram to handle, in the order they came, until the socket
 // is closed.
-func (l *listener) read(limit int, handle func(src netip.AddrPort, b []byte)) error {
+func (s *socket) read(limit int, handle func(src netip.AddrPort, b []byte)) error {
 	buf := make([]byte, limit+1)
 	for {
-		n, src, err := l.conn.ReadFromUDPAddrPort(buf)
+		n, src, err := s.conn.ReadFromUDPAddrPort(buf)
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return nil

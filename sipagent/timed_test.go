@@ -14,10 +14,10 @@ import (
 // addresses are those of an office.
 func newTimedRig(t *testing.T, s Screener, change ...func(*Options)) *rig {
 	t.Helper()
-	n := &office{sockets: map[netip.AddrPort]*socket{}}
+	n := &office{sockets: map[netip.AddrPort]*plug{}}
 	r := &rig{t: t, bind: n.bind, carrier: n.phone(t, "203.0.113.10:5060"), pbx: n.phone(t, "192.168.1.10:5060")}
 	r.options = Options{
-		Listeners: []Listener{{Name: "trunk", Address: "udp:198.51.100.5:5060"}, {Name: "office", Address: "udp:192.168.1.20:5060"}},
+		Listeners: []Listener{{Name: "trunk", Addresses: []string{"udp:198.51.100.5:5060"}}, {Name: "office", Addresses: []string{"udp:192.168.1.20:5060"}}},
 	}
 	r.open(s, change)
 	return r
@@ -26,7 +26,7 @@ func newTimedRig(t *testing.T, s Screener, change ...func(*Options)) *rig {
 // office is a network in memory. What is sent arrives at once.
 type office struct {
 	mu      sync.Mutex
-	sockets map[netip.AddrPort]*socket
+	sockets map[netip.AddrPort]*plug
 }
 
 func (n *office) bind(at netip.AddrPort) (packetConn, netip.AddrPort, error) {
@@ -35,7 +35,7 @@ func (n *office) bind(at netip.AddrPort) (packetConn, netip.AddrPort, error) {
 	if n.sockets[at] != nil {
 		return nil, at, os.ErrExist
 	}
-	s := &socket{office: n, addr: at, in: make(chan packet, 1000), closed: make(chan struct{})}
+	s := &plug{office: n, addr: at, in: make(chan packet, 1000), closed: make(chan struct{})}
 	n.sockets[at] = s
 	return s, at, nil
 }
@@ -54,8 +54,8 @@ type packet struct {
 	b   []byte
 }
 
-// socket is a packetConn of an office.
-type socket struct {
+// plug is a packetConn of an office.
+type plug struct {
 	office *office
 	addr   netip.AddrPort
 	in     chan packet
@@ -63,12 +63,12 @@ type socket struct {
 	until  time.Time // read deadline; of one reader
 }
 
-func (s *socket) SetReadDeadline(t time.Time) error {
+func (s *plug) SetReadDeadline(t time.Time) error {
 	s.until = t
 	return nil
 }
 
-func (s *socket) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
+func (s *plug) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 	select {
 	case p := <-s.in: // what is there comes before any deadline
 		return copy(b, p.b), p.src, nil
@@ -90,7 +90,7 @@ func (s *socket) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 	}
 }
 
-func (s *socket) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
+func (s *plug) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	select {
 	case <-s.closed:
 		return 0, net.ErrClosed
@@ -104,7 +104,7 @@ func (s *socket) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	return len(b), nil
 }
 
-func (s *socket) Close() error {
+func (s *plug) Close() error {
 	s.office.mu.Lock()
 	defer s.office.mu.Unlock()
 	if s.office.sockets[s.addr] == s {

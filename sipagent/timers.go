@@ -1,6 +1,8 @@
 package sipagent
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -8,11 +10,11 @@ import (
 // now is the time of this moment; timers run on its monotonic clock.
 func (a *Agent) now() time.Time { return time.Now() }
 
-// borrow gives a work to whoever handles a call outside a reading goroutine;
+// borrow gives a work to whoever handles a request outside a reading goroutine;
 // done takes it back and ends a panic, so it is to be deferred.
-func (a *Agent) borrow(s *setup) (w *work, done func()) {
+func (a *Agent) borrow(t *transaction) (w *work, done func()) {
 	w = a.works.Get().(*work)
-	w.in, w.peer, w.src = s.in, s.from, s.src
+	w.in, w.stream, w.peer, w.src = t.in, t.reply.stream, t.from, t.src
 	w.forgetEdits()
 	return w, func() {
 		if v := recover(); v != nil {
@@ -27,13 +29,10 @@ func (a *Agent) borrow(s *setup) (w *work, done func()) {
 // nothing left to do is forgotten.
 func (s *setup) unlock() {
 	next := earliest(s.server.next(), s.client.next(), s.bye.next(), s.giveUp)
-	switch {
-	case s.over():
+	if s.over() {
 		s.forget()
-	case next.IsZero(), !s.armed.IsZero() && !next.Before(s.armed):
-	default:
-		s.armed = next
-		s.agent.clock.set(&s.alarm, next)
+	} else {
+		s.arm(next)
 	}
 	s.mu.Unlock()
 }
@@ -45,6 +44,7 @@ func (s *setup) over() bool {
 
 func (s *setup) forget() {
 	s.agent.clock.drop(&s.alarm)
+	s.release(s)
 	s.agent.mu.Lock()
 	defer s.agent.mu.Unlock()
 	if s.agent.setups[s.token] == s {
@@ -54,7 +54,7 @@ func (s *setup) forget() {
 
 // fire does whatever is due by now.
 func (s *setup) fire() {
-	w, done := s.agent.borrow(s)
+	w, done := s.agent.borrow(&s.transaction)
 	defer done()
 	s.mu.Lock()
 	defer s.unlock()
@@ -62,7 +62,7 @@ func (s *setup) fire() {
 	now := w.now()
 	s.tickClient(w, now)
 	if s.bye.tick(now)&doSend != 0 {
-		w.send(s.to.peer.listener, s.cancel, s.to.addr)
+		_ = w.send(s.to.way(), s.cancel) // counted
 	}
 	if due(s.giveUp, now) {
 		s.giveUp = time.Time{}
@@ -70,14 +70,14 @@ func (s *setup) fire() {
 		s.timeOut(w)
 	}
 	if s.server.tick(now)&doSend != 0 {
-		w.send(s.in, s.last, s.reply)
+		_ = w.send(s.reply, s.last) // counted
 	}
 }
 
 func (s *setup) tickClient(w *work, now time.Time) {
 	do := s.client.tick(now)
 	if do&doSend != 0 {
-		w.send(s.to.peer.listener, s.sent, s.to.addr)
+		_ = w.send(s.to.way(), s.sent) // counted
 	}
 	if do&doCancel != 0 && s.bye.state == idle {
 		s.hungUp = true
@@ -133,8 +133,17 @@ func (a *Agent) endSetups() {
 		}
 		s.server = ist{timers: &a.timers, state: terminated}
 		s.client.fail()
-		s.bye = nict{timers: &a.timers, state: terminated}
+		s.bye.fail()
 		s.unlock()
+	}
+	a.mu.Lock()
+	left := slices.Collect(maps.Values(a.exchanges))
+	a.mu.Unlock()
+	for _, x := range left {
+		x.mu.Lock()
+		x.client.fail()
+		x.server.j = time.Time{}
+		x.unlock()
 	}
 }
 

@@ -103,6 +103,9 @@ func (r *report) installation(file string, text []byte) {
 	if errors.Is(err, juhe.ErrNoKey) {
 		err, lookups = nil, ", no key of juhe: numbers are not looked up"
 	}
+	if err == nil {
+		err = c.certificates()
+	}
 	policy, missing := os.ReadFile(c.Policy)
 	if err == nil && missing != nil {
 		err = c.noPolicy(missing)

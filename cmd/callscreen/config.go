@@ -27,9 +27,17 @@ type config struct {
 }
 
 type listenConfig struct {
-	Name      string        `yaml:"name"`
-	Address   listenAddress `yaml:"address"`
-	Advertise string        `yaml:"advertise"`
+	Name      string          `yaml:"name"`
+	Address   []listenAddress `yaml:"address,one"`
+	Advertise string          `yaml:"advertise"`
+	TLS       tlsConfig       `yaml:"tls"`
+}
+
+type tlsConfig struct {
+	Cert     string `yaml:"cert"`
+	Key      string `yaml:"key"`
+	CA       string `yaml:"ca"`        // empty: whom the system trusts
+	ClientCA string `yaml:"client_ca"` // empty: nobody has to show a certificate
 }
 
 type trunkConfig struct {
@@ -76,12 +84,16 @@ type recordConfig struct {
 type timersConfig struct {
 	T1    time.Duration `yaml:"t1"`
 	C     time.Duration `yaml:"timer_c"`
+	Idle  time.Duration `yaml:"idle"`
 	Drain time.Duration `yaml:"drain"`
 }
 
 type limitsConfig struct {
 	Setups       int `yaml:"setups"`
 	MessageBytes int `yaml:"message_bytes"`
+	HeaderBytes  int `yaml:"header_bytes"`
+	Connections  int `yaml:"connections"`
+	UDPBytes     int `yaml:"udp_bytes"`
 }
 
 // mainListener is the name of a listener that is given none, and where peers
@@ -90,7 +102,7 @@ const mainListener = "main"
 
 // SetDefaults makes l what an entry without keys is.
 func (l *listenConfig) SetDefaults() {
-	*l = listenConfig{Name: mainListener, Address: anyAddress}
+	*l = listenConfig{Name: mainListener, Address: []listenAddress{anyAddress}}
 }
 
 // SetDefaults makes t what an entry without keys is.
@@ -112,8 +124,8 @@ func defaultConfig() *config {
 		Policy: "policy.yaml",
 		State:  "/var/lib/callscreen",
 		Record: recordConfig{Numbers: "mask"},
-		Timers: timersConfig{T1: 500 * time.Millisecond, C: 10 * time.Minute, Drain: 5 * time.Second},
-		Limits: limitsConfig{Setups: 20_000, MessageBytes: 65535},
+		Timers: timersConfig{T1: 500 * time.Millisecond, C: 10 * time.Minute, Idle: 15 * time.Minute, Drain: 5 * time.Second},
+		Limits: limitsConfig{Setups: 20_000, MessageBytes: 65535, HeaderBytes: 32768, UDPBytes: 1300, Connections: 100},
 	}
 	c.Listen[0].SetDefaults()
 	return c
@@ -137,7 +149,12 @@ func decodeConfig(file string, data []byte) (*config, error) {
 	c.file, c.source = file, data
 	doc := strictyaml.Decode(file, data, c)
 	checker{doc, c}.all()
-	for _, path := range []*string{&c.Policy, &c.State, &c.Record.File, &c.Juhe.KeyFile} {
+	paths := []*string{&c.Policy, &c.State, &c.Record.File, &c.Juhe.KeyFile}
+	for i := range c.Listen {
+		t := &c.Listen[i].TLS
+		paths = append(paths, &t.Cert, &t.Key, &t.CA, &t.ClientCA)
+	}
+	for _, path := range paths {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(filepath.Dir(file), *path)
 		}

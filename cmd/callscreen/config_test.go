@@ -144,29 +144,36 @@ func keysOfType(t reflect.Type, at string) []string {
 // TestConfigBecomesOptions: every key arrives where it does something.
 func TestConfigBecomesOptions(t *testing.T) {
 	const text = `
-listen: [{name: wan, address: "udp:192.0.2.9:5070", advertise: "198.51.100.1"}]
+listen:
+  - name: wan
+    address: ["udp:192.0.2.9:5070", "tcp:192.0.2.9:5070", "tls:[2001:db8::9]:5071"]
+    advertise: "198.51.100.1"
+    tls: {cert: c.pem, key: /k.pem, ca: ../ca.pem, client_ca: clients.pem}
 trunks:
-  - {name: carrier, listen: wan, networks: [203.0.113.0/24, "203.0.113.9:5070"], targets: "sip:203.0.113.10", trust_identity: false,
+  - {name: carrier, listen: wan, networks: [203.0.113.0/24, "2001:db8::/32"], targets: "sip:203.0.113.10;transport=TCP", trust_identity: false,
      country: "852", area_code: "10", strip_prefixes: ["9"], budget: 2s}
 pbx: {listen: wan, networks: 192.168.1.10, targets: "sip:pbx.example.com:5080"}
 cache: {size: 5, known: 3s, unknown: 2s, failed: 0s, stale: 0s, jitter: 0}
-timers: {t1: 250ms, timer_c: 4m, drain: 7s}
-limits: {setups: 3, message_bytes: 4096}
+timers: {t1: 250ms, timer_c: 4m, idle: 2m, drain: 7s}
+limits: {setups: 3, message_bytes: 4096, header_bytes: 2049, connections: 7, udp_bytes: 1400}
 record: {file: /r.jsonl, numbers: full}
 `
 	c := mustConfig(t, "/etc/callscreen/callscreen.yaml", text)
 	a := c.agent(nil, nil, []byte("key"), zerolog.Nop())
 	wide, _ := sipagent.ParseNetwork("203.0.113.0/24")
-	port, _ := sipagent.ParseNetwork("203.0.113.9:5070")
+	six, _ := sipagent.ParseNetwork("2001:db8::/32")
 	office, _ := sipagent.ParseNetwork("192.168.1.10")
 	want := sipagent.Options{
-		Listeners: []sipagent.Listener{{Name: "wan", Address: "udp:192.0.2.9:5070", Advertise: "198.51.100.1"}},
-		Trunks:    []sipagent.Trunk{{Name: "carrier", Listen: "wan", Networks: []sipagent.Network{wide, port}, Targets: []string{"sip:203.0.113.10"}}},
-		PBX:       sipagent.PBX{Listen: "wan", Networks: []sipagent.Network{office}, Targets: []string{"sip:pbx.example.com:5080"}},
-		Key:       []byte("key"),
-		Timers:    sipagent.Timers{T1: 250 * time.Millisecond, C: 4 * time.Minute, Drain: 7 * time.Second},
-		Limits:    sipagent.Limits{Setups: 3, MessageBytes: 4096},
-		Logger:    zerolog.Nop(),
+		Listeners: []sipagent.Listener{{
+			Name: "wan", Addresses: []string{"udp:192.0.2.9:5070", "tcp:192.0.2.9:5070", "tls:[2001:db8::9]:5071"}, Advertise: "198.51.100.1",
+			TLS: sipagent.TLS{Cert: "/etc/callscreen/c.pem", Key: "/k.pem", CA: "/etc/ca.pem", ClientCA: "/etc/callscreen/clients.pem"},
+		}},
+		Trunks: []sipagent.Trunk{{Name: "carrier", Listen: "wan", Networks: []sipagent.Network{wide, six}, Targets: []string{"sip:203.0.113.10;transport=TCP"}}},
+		PBX:    sipagent.PBX{Listen: "wan", Networks: []sipagent.Network{office}, Targets: []string{"sip:pbx.example.com:5080"}},
+		Key:    []byte("key"),
+		Timers: sipagent.Timers{T1: 250 * time.Millisecond, C: 4 * time.Minute, Idle: 2 * time.Minute, Drain: 7 * time.Second},
+		Limits: sipagent.Limits{Setups: 3, MessageBytes: 4096, HeaderBytes: 2049, Connections: 7, UDPBytes: 1400},
+		Logger: zerolog.Nop(),
 	}
 	if !reflect.DeepEqual(a, want) {
 		t.Errorf("agent options = %+v; want %+v", a, want)

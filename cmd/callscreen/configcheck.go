@@ -3,8 +3,10 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"net"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,8 +54,12 @@ func (k checker) name(name string, taken map[string]bool, path ...any) {
 
 func (k checker) listeners() {
 	const most = 36 // as many as the branches of sipagent tell apart
-	if n := len(k.c.Listen); n == 0 || n > most {
-		k.doc.Report(fmt.Sprintf("listen has %d entries", n), fmt.Sprintf("write from 1 to %d", most), "listen")
+	sum := 0
+	for _, l := range k.c.Listen {
+		sum += len(l.Address)
+	}
+	if len(k.c.Listen) == 0 || sum > most {
+		k.doc.Report(fmt.Sprintf("listen has %d addresses", sum), fmt.Sprintf("write from 1 to %d", most), "listen")
 	}
 	taken := map[string]bool{}
 	for i, l := range k.c.Listen {
@@ -62,14 +68,65 @@ func (k checker) listeners() {
 			k.doc.Report("advertise "+strconv.Quote(l.Advertise)+" is no address to send to",
 				`write a host or host:port, as in "203.0.113.1"`, "listen", i, "advertise")
 		}
-		for _, other := range k.c.Listen[:i] {
-			if l.Address.collides(other.Address) {
-				k.doc.Report(fmt.Sprintf("address %q is that of listener %q", l.Address, other.Name),
-					"write another address or port", "listen", i, "address")
-				break
+		k.addresses(i, l)
+		k.tls(i, l)
+	}
+}
+
+// addresses checks those of one listener against each other and all above.
+func (k checker) addresses(i int, l listenConfig) {
+	if len(l.Address) == 0 {
+		k.doc.Report("listener "+strconv.Quote(l.Name)+" has no address", `write it as in "udp:0.0.0.0:5060"`, "listen", i, "address")
+	}
+	told := hasPort(l.Advertise)
+	for j, a := range l.Address {
+		if told && a.Port() != l.Address[0].Port() {
+			k.doc.Report(fmt.Sprintf("advertise %q is one port for several", l.Advertise), "write the host alone", "listen", i, "advertise")
+			told = false
+		}
+		if other, taken := k.taken(a, i, j); taken {
+			k.doc.Report(fmt.Sprintf("address %q is that of listener %q", a, other), "write another address or port", k.addressPath(i, j)...)
+		}
+	}
+}
+
+// taken names the listener that has an address which cannot be bound beside a,
+// the j-th of the i-th listener.
+func (k checker) taken(a listenAddress, i, j int) (name string, taken bool) {
+	for n, other := range k.c.Listen[:i+1] {
+		for m, b := range other.Address {
+			if (n < i || m < j) && a.collides(b) {
+				return other.Name, true
 			}
 		}
 	}
+	return "", false
+}
+
+// addressPath is where an address stands: in a list, or alone.
+func (k checker) addressPath(i, j int) []any {
+	if len(k.c.Listen[i].Address) == 1 {
+		return []any{"listen", i, "address"}
+	}
+	return []any{"listen", i, "address", j}
+}
+
+// tls checks that certificates are there for those addresses that need them.
+func (k checker) tls(i int, l listenConfig) {
+	needed := slices.ContainsFunc(l.Address, func(a listenAddress) bool { return a.transport == "tls" })
+	switch {
+	case needed && (l.TLS.Cert == "" || l.TLS.Key == ""):
+		k.doc.Report("listener "+strconv.Quote(l.Name)+" has a tls address and no certificate",
+			"write tls: {cert: FILE, key: FILE}", "listen", i, "tls")
+	case !needed && l.TLS != (tlsConfig{}):
+		k.doc.Report("listener "+strconv.Quote(l.Name)+" has a certificate and no tls address",
+			`add one to address, as in "tls:0.0.0.0:5061"`, "listen", i, "tls")
+	}
+}
+
+func hasPort(host string) bool {
+	_, port, err := net.SplitHostPort(host)
+	return err == nil && port != ""
 }
 
 // canBeTold reports whether peers can be told to send to host, with or without
@@ -201,7 +258,11 @@ func (k checker) limits() {
 	t, l := k.c.Timers, k.c.Limits
 	k.within("t1", t.T1, 10*time.Millisecond, 4*time.Second, "timers", "t1")
 	k.within("timer_c", t.C, 3*time.Minute+time.Second, time.Hour, "timers", "timer_c") // RFC 3261, section 16.6: above 3 minutes
+	k.within("idle", t.Idle, time.Minute, 24*time.Hour, "timers", "idle")
 	k.within("drain", t.Drain, time.Millisecond, time.Hour, "timers", "drain")
 	k.between("setups", l.Setups, 1, 10_000_000, "limits", "setups")
 	k.between("message_bytes", l.MessageBytes, 2048, 65535, "limits", "message_bytes")
+	k.between("header_bytes", l.HeaderBytes, 2048, 65535, "limits", "header_bytes")
+	k.between("udp_bytes", l.UDPBytes, 576, 65535, "limits", "udp_bytes")
+	k.between("connections", l.Connections, 1, 100_000, "limits", "connections")
 }

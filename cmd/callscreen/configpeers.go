@@ -81,6 +81,8 @@ func (k checker) networks(p peer, above []peer) {
 		case !n.Prefix.IsValid():
 		case slices.Contains(p.networks[:i], n):
 			k.doc.Report("network "+n.String()+" stands here twice", "remove it", p.at("networks", i)...)
+		case n.Port != 0 && k.connects(p):
+			k.doc.Report("network "+n.String()+" names a port, and connections come from any", "write it without", p.at("networks", i)...)
 		case n.Prefix.Bits() == 0 && p.name == pbxName:
 			k.doc.Report("network "+n.String()+" lets the whole world call out", "write the addresses of the PBX alone", p.at("networks", i)...)
 		}
@@ -93,6 +95,20 @@ func (k checker) networks(p peer, above []peer) {
 	}
 }
 
+// connects reports whether a peer may come by connections.
+func (k checker) connects(p peer) bool {
+	l, _ := k.c.listener(p.listen)
+	return slices.ContainsFunc(l.Address, func(a listenAddress) bool { return a.transport == "tcp" || a.transport == "tls" })
+}
+
+func join(addresses []listenAddress) string {
+	var texts []string
+	for _, a := range addresses {
+		texts = append(texts, a.String())
+	}
+	return strings.Join(texts, " and ")
+}
+
 // targets checks where messages of ours go to, and that its answers are taken
 // for the peer's own.
 func (k checker) targets(p peer, all []peer) {
@@ -103,15 +119,22 @@ func (k checker) targets(p peer, all []peer) {
 		k.doc.Report("a second target is not used", "keep one", p.at("targets", 1)...)
 	}
 	l, ok := k.c.listener(p.listen)
-	if !ok || len(p.targets) == 0 || !p.targets[0].addr.IsValid() || len(p.networks) == 0 {
+	if !ok || len(p.targets) == 0 || p.targets[0].text == "" {
 		return
 	}
 	t, path := p.targets[0], p.at("targets", 0)
+	if !slices.ContainsFunc(l.Address, t.takes) {
+		k.doc.Report(fmt.Sprintf("target %s takes no transport of listener %q", t.text, l.Name), "write one that the listener has", path...)
+		return
+	}
+	if !t.addr.IsValid() || len(p.networks) == 0 {
+		return
+	}
 	switch owner := ownerOf(t.addr, p, all); {
-	case t.addr == l.Address.AddrPort:
+	case slices.ContainsFunc(l.Address, func(a listenAddress) bool { return t.addr == a.AddrPort }):
 		k.doc.Report("target "+t.text+" is callscreen itself", "write the address of "+p.who(), path...)
-	case !l.Address.reaches(t.addr.Addr()):
-		k.doc.Report(fmt.Sprintf("target %s cannot be reached from %s", t.text, l.Address), "write an address of the same IP version", path...)
+	case !slices.ContainsFunc(l.Address, func(a listenAddress) bool { return t.takes(a) && a.reaches(t.addr.Addr()) }):
+		k.doc.Report(fmt.Sprintf("target %s cannot be reached from %s", t.text, join(l.Address)), "write an address of the same IP version", path...)
 	case owner == "":
 		k.doc.Report("target "+t.text+" is outside the networks of "+p.who()+", so that its answers would be dropped",
 			"add "+t.addr.Addr().String()+" to networks", path...)

@@ -52,12 +52,16 @@ func (c *config) agent(s sipagent.Screener, r sipagent.Recorder, key []byte, log
 	o := sipagent.Options{
 		PBX:      sipagent.PBX{Networks: plain(c.PBX.Networks), Listen: c.PBX.Listen, Targets: texts(c.PBX.Targets)},
 		Screener: s, Recorder: r, Key: key,
-		Timers: sipagent.Timers{T1: c.Timers.T1, C: c.Timers.C, Drain: c.Timers.Drain},
-		Limits: sipagent.Limits{Setups: c.Limits.Setups, MessageBytes: c.Limits.MessageBytes},
+		Timers: sipagent.Timers{T1: c.Timers.T1, C: c.Timers.C, Idle: c.Timers.Idle, Drain: c.Timers.Drain},
+		Limits: sipagent.Limits(c.Limits),
 		Logger: log,
 	}
 	for _, l := range c.Listen {
-		o.Listeners = append(o.Listeners, sipagent.Listener{Name: l.Name, Address: l.Address.String(), Advertise: l.Advertise})
+		one := sipagent.Listener{Name: l.Name, Advertise: l.Advertise, TLS: sipagent.TLS(l.TLS)}
+		for _, a := range l.Address {
+			one.Addresses = append(one.Addresses, a.String())
+		}
+		o.Listeners = append(o.Listeners, one)
 	}
 	for _, t := range c.Trunks {
 		o.Trunks = append(o.Trunks, sipagent.Trunk{

@@ -56,6 +56,9 @@ func build(c *config, log zerolog.Logger) (_ *process, err error) {
 	if p.record, err = audit.Open(c.audit(log)); err != nil {
 		return nil, err
 	}
+	if err := c.certificates(); err != nil {
+		return nil, err
+	}
 	if p.agent, err = sipagent.New(c.agent(p.engine, decisions{p.record, log}, key, log)); err != nil {
 		return nil, err
 	}
@@ -70,6 +73,19 @@ func readPolicy(c *config) (*screening.Policy, error) {
 		return nil, c.noPolicy(err)
 	}
 	return screening.ParsePolicy(c.Policy, text)
+}
+
+// certificates reports what is wrong with the TLS files that c names.
+func (c *config) certificates() (err error) {
+	for i, l := range c.Listen {
+		if l.TLS == (tlsConfig{}) {
+			continue
+		}
+		if bad := sipagent.TLS(l.TLS).Check(); bad != nil {
+			err = errors.Join(err, c.fault("tls: "+bad.Error(), "write the names of PEM files that fit each other", "listen", i, "tls"))
+		}
+	}
+	return err
 }
 
 // noPolicy returns the error of a policy that cannot be read.
@@ -155,8 +171,14 @@ func (p *process) closeTakers() error {
 	return nil
 }
 
-// addr returns the address that a listener is bound to.
-func (p *process) addr(listener string) netip.AddrPort { return p.agent.Addr(listener) }
+// addr returns the first address that a listener is bound to.
+func (p *process) addr(listener string) netip.AddrPort {
+	for _, a := range p.agent.Addrs(listener) {
+		_, at, _ := strings.Cut(a, ":")
+		return netip.MustParseAddrPort(at)
+	}
+	return netip.AddrPort{}
+}
 
 // reload puts the policy file in force as it is now. On an error the policy in
 // force stays.
@@ -174,7 +196,7 @@ func (p *process) reload() error {
 func (p *process) describe() string {
 	var listeners, trunks []string
 	for _, l := range p.c.Listen {
-		listeners = append(listeners, fmt.Sprintf("%s at udp:%v", l.Name, p.addr(l.Name)))
+		listeners = append(listeners, l.Name+" at "+strings.Join(p.agent.Addrs(l.Name), " and "))
 	}
 	for _, t := range p.c.Trunks {
 		trunks = append(trunks, t.Name)

@@ -21,7 +21,7 @@ func newRun() *cobra.Command {
 		Short: "Screen calls until told to end",
 		Long: "Screens calls. The log goes to standard error; decisions go to the file that the configuration\n" +
 			"names under record, or else to standard output.\n\n" +
-			"SIGHUP reads the policy again and opens the record anew. SIGTERM and SIGINT end the process once\n" +
+			"SIGHUP reads the policy and the certificates again and opens the record anew. SIGTERM and SIGINT end the process once\n" +
 			"the calls that are being set up are through; a second one ends it at once.",
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return serve(file) },
@@ -79,13 +79,16 @@ func (p *process) obey(signals <-chan os.Signal, end func(), served <-chan struc
 	}
 }
 
-// refresh reads the policy again and opens the record anew. What fails is
+// refresh reads the policy and the certificates again and opens the record anew. What fails is
 // logged, and stays as it was.
 func (p *process) refresh() {
 	if err := p.reload(); err != nil {
 		for _, one := range single(err) {
 			p.log.Error().Err(one).Msg("policy not reloaded")
 		}
+	}
+	if err := p.agent.ReloadTLS(); err != nil {
+		p.log.Error().Err(err).Msg("certificate not read again, the old one stays")
 	}
 	if err := p.record.Reopen(); err != nil {
 		p.log.Error().Err(err).Msg("record not reopened")
