@@ -108,7 +108,7 @@ func (b *bench) handle(t *testing.T, side int, raw []byte) {
 // A message that breaks us costs that message.
 func TestPanicCostsOneMessage(t *testing.T) {
 	b := newBench(t)
-	c := (&phone{addr: b.sides[0].src, proxy: udpAddr(b.agent, "trunk")}).newCall("broken")
+	c := (&phone{addr: b.sides[0].src, proxy: addrOf(b.agent, "trunk", "udp")}).newCall("broken")
 	parser := b.agent.parser
 	b.agent.parser = nil
 	b.sides[0].work.handle(b.sides[0].src, sipBytes(c.request("INVITE", "")))

@@ -31,7 +31,7 @@ func trunksRig(t *testing.T, change ...func(*Options)) (r *rig, second *phone) {
 			Name: "second", Networks: networks(t, "127.0.0.12"), Listen: "second", Targets: []string{"sip:" + second.addr.String()},
 		})
 	}}, change...))
-	second.proxy = r.at(r.options.Trunks[1].Listen)
+	second.proxy = r.at(r.options.Trunks[1].Listen, r.carrier)
 	return r, second
 }
 
@@ -39,7 +39,7 @@ func trunksRig(t *testing.T, change ...func(*Options)) (r *rig, second *phone) {
 // sends to, by a Route that names one, or by the host of the Request-URI.
 func TestOutboundCallsChooseATrunk(t *testing.T) {
 	r, second := trunksRig(t)
-	by := map[string]netip.AddrPort{"office": r.at("office"), "trunk": r.at("trunk"), "second": r.at("second")}
+	by := map[string]netip.AddrPort{"office": r.at("office", r.carrier), "trunk": r.at("trunk", r.carrier), "second": r.at("second", r.carrier)}
 	tests := []struct {
 		name   string
 		to     string // listener
@@ -89,7 +89,7 @@ func TestOutboundCallsChooseATrunk(t *testing.T) {
 func TestOutboundCallsGoNowhereElse(t *testing.T) {
 	r, second := trunksRig(t)
 	other := newPhoneAt(t, "127.0.0.99")
-	own := "<sip:" + r.at("office").String() + ";lr>"
+	own := "<sip:" + r.at("office", r.carrier).String() + ";lr>"
 	for i, routes := range [][]string{nil, {"<sip:" + other.addr.String() + ";lr>"}, {own, own, "<sip:" + other.addr.String() + ";lr>"}} {
 		for _, tag := range []string{"", ";tag=x"} {
 			for _, method := range []string{"INVITE", "MESSAGE"} {
@@ -126,7 +126,7 @@ func TestTrunksOnOneListener(t *testing.T) {
 			o.Trunks[i].Listen = "office"
 		}
 	})
-	second.proxy = r.at("office")
+	second.proxy = r.at("office", r.carrier)
 	for _, trunk := range []*phone{r.carrier, second} {
 		c := trunk.newCall("in-" + trunk.addr.String())
 		trunk.send(c.request("INVITE", ""))

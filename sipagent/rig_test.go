@@ -2,6 +2,7 @@ package sipagent
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -102,7 +103,7 @@ func (r *rig) start() {
 	for i, l := range r.options.Listeners {
 		r.options.Listeners[i].Addresses = agent.Addrs(l.Name)
 	}
-	r.carrier.proxy, r.pbx.proxy = r.at(r.options.Trunks[0].Listen), r.at(r.options.PBX.Listen)
+	r.carrier.proxy, r.pbx.proxy = r.at(r.options.Trunks[0].Listen, r.carrier), r.at(r.options.PBX.Listen, r.pbx)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- agent.Run(ctx) }() // ends when stop cancels ctx
@@ -115,19 +116,19 @@ func (r *rig) start() {
 	}
 }
 
-// at returns where the phones reach a listener.
-func (r *rig) at(listener string) netip.AddrPort {
-	at := udpAddr(r.agent, listener)
+// at returns where a phone reaches a listener.
+func (r *rig) at(listener string, p *phone) netip.AddrPort {
+	at := addrOf(r.agent, listener, p.by())
 	if at.Addr().IsUnspecified() {
-		return netip.AddrPortFrom(r.carrier.addr.Addr(), at.Port())
+		return netip.AddrPortFrom(p.addr.Addr(), at.Port())
 	}
 	return at
 }
 
-// udpAddr returns the UDP address of a listener.
-func udpAddr(a *Agent, listener string) netip.AddrPort {
+// addrOf returns the address of a listener's transport.
+func addrOf(a *Agent, listener, transport string) netip.AddrPort {
 	for _, addr := range a.Addrs(listener) {
-		if at, ok := strings.CutPrefix(addr, "udp:"); ok {
+		if at, ok := strings.CutPrefix(addr, strings.ToLower(transport)+":"); ok {
 			return netip.MustParseAddrPort(at)
 		}
 	}
@@ -181,11 +182,24 @@ func (r *rig) drops(reason string, want uint64) {
 
 // phone is a bare UDP socket that speaks SIP as told.
 type phone struct {
-	t     *testing.T
-	conn  phoneConn
-	addr  netip.AddrPort
-	proxy netip.AddrPort
-	heard netip.AddrPort // who sent the last message
+	t         *testing.T
+	conn      phoneConn
+	addr      netip.AddrPort
+	proxy     netip.AddrPort
+	heard     netip.AddrPort // who sent the last message
+	transport string         // TCP or TLS; empty: UDP
+}
+
+// by returns the phone's transport as Via names it.
+func (p *phone) by() string { return cmp.Or(p.transport, "UDP") }
+
+// uri is the phone's own address.
+func (p *phone) uri(user string) string {
+	uri := "sip:" + user + "@" + p.addr.String()
+	if p.transport != "" {
+		uri += ";transport=" + strings.ToLower(p.transport)
+	}
+	return uri
 }
 
 type phoneConn interface {
@@ -313,7 +327,7 @@ func (p *phone) newCall(id string) *call {
 	return &call{
 		id: id, cseq: 1, p: p, from: fmt.Sprintf(`"Zhang San" <sip:13041439112@%s>;tag=caller-%s`, p.addr, id),
 		to: "<sip:100@" + p.proxy.String() + ">", uri: "sip:100@" + p.proxy.String(), maxFwd: "70",
-		via: fmt.Sprintf("SIP/2.0/UDP %s;branch=z9hG4bK%s", p.addr, id), contact: "sip:caller@" + p.addr.String(),
+		via: fmt.Sprintf("SIP/2.0/%s %s;branch=z9hG4bK%s", p.by(), p.addr, id), contact: p.uri("caller"),
 	}
 }
 
@@ -367,7 +381,7 @@ func (r *rig) talk(c *call) (inv msg) {
 	r.t.Helper()
 	inv = r.invite(c)
 	r.pbx.send(inv.answer("200 OK"))
-	c.established(r.carrier.want("SIP/2.0 200"), "sip:100@"+r.pbx.addr.String())
+	c.established(r.carrier.want("SIP/2.0 200"), r.pbx.uri("100"))
 	r.carrier.send(c.request("ACK", "ack"))
 	r.pbx.want("ACK ")
 	return inv

@@ -180,7 +180,7 @@ func goodCall(from, to *phone, id string) (answers, forwards []msg) {
 	answers, _ = from.until("SIP/2.0 100 ", id)
 	forwards, inv := to.until("INVITE ", id)
 	to.send(inv.answer("200 OK"))
-	c.established(from.want("SIP/2.0 200"), "sip:100@"+to.addr.String())
+	c.established(from.want("SIP/2.0 200"), to.uri("100"))
 	from.send(c.request("ACK", "ack"))
 	to.want("ACK ")
 	c.cseq++

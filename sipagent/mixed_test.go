@@ -1,0 +1,114 @@
+package sipagent
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// Every pairing of transports that differ somewhere.
+var pairings = []sides{
+	{carrier: "tcp", pbx: "tcp"},
+	{carrier: "tls", pbx: "tls"},
+	{carrier: "tcp", pbx: "udp"},
+	{carrier: "udp", pbx: "tcp"},
+	{carrier: "udp", pbx: "tls"},
+	{carrier: "tls", pbx: "udp"},
+	{carrier: "tcp", pbx: "tls"},
+	{carrier: "udp", pbx: "udp", carrierIP: "::1"},
+	{carrier: "tcp", pbx: "udp", carrierIP: "::1"},
+	{carrier: "udp", pbx: "tls", pbxIP: "::1"},
+}
+
+func (s sides) String() string {
+	return fmt.Sprintf("%s%s-%s%s", s.carrierIP, s.carrier, s.pbxIP, s.pbx)
+}
+
+// A whole dialog passes between any two transports and address families, both
+// ways: what leaves names the transport that it leaves by, and nothing else of
+// the way shows.
+func TestDialogAcrossTransports(t *testing.T) {
+	for _, by := range pairings {
+		t.Run(by.String(), func(t *testing.T) {
+			t.Parallel()
+			r := newMixedRig(t, by, labelled)
+			c := r.carrier.newCall("mixed")
+			inv := r.talk(c)
+			back := r.pbx.callee(inv)
+			r.checkWay(inv, by)
+			for i, method := range []string{"INVITE", "UPDATE", "INFO", "PRACK", "REFER", "FOO"} {
+				r.pass(c, r.pbx, method, fmt.Sprint("caller", i))
+				r.pass(back, r.carrier, method, fmt.Sprint("callee", i))
+			}
+			r.pass(back, r.carrier, "BYE", "bye")
+			r.quiet()
+			if d := r.agent.Drops(); d["send-failed"]+d["unproven"]+d["panic"] != 0 {
+				t.Errorf("dropped: %v", d)
+			}
+		})
+	}
+}
+
+// checkWay checks what an INVITE says of the way it took.
+func (r *rig) checkWay(inv msg, by sides) {
+	r.t.Helper()
+	if via := inv.header("Via"); !strings.HasPrefix(via, "SIP/2.0/"+strings.ToUpper(by.pbx)+" "+r.pbx.proxy.String()+";") {
+		r.t.Errorf("topmost Via = %q", via)
+	}
+	var want []string
+	for _, p := range []*phone{r.pbx, r.carrier} {
+		param := ";transport=" + strings.ToLower(p.by())
+		if p.by() == "UDP" {
+			param = ""
+		}
+		want = append(want, "<sip:"+p.proxy.String()+param+";lr>")
+	}
+	if got := inv.headers("Record-Route"); fmt.Sprint(got) != fmt.Sprint(want) {
+		r.t.Errorf("Record-Route = %q, want %q", got, want)
+	}
+}
+
+// pass lets a request of a dialog through and its answer back, and the ACK
+// where there is one.
+func (r *rig) pass(c *call, to *phone, method, branch string) {
+	r.t.Helper()
+	c.cseq++
+	c.p.send(c.request(method, branch))
+	got := to.want(method + " ")
+	if via := got.headers("Via"); len(via) != 2 || via[1] != c.via+branch {
+		r.t.Errorf("%s: Via = %q", method, via)
+	}
+	to.send(got.answer("200 OK"))
+	if method == "INVITE" && c.p.by() != to.by() && (c.p.by() == "UDP" || to.by() == "UDP") {
+		c.p.want("SIP/2.0 100 Trying")
+	}
+	if ok := c.p.want("SIP/2.0 200"); ok.header("CSeq") != fmt.Sprint(c.cseq, " ", method) || len(ok.headers("Via")) != 1 {
+		r.t.Errorf("answer to %s = %q", method, ok)
+	}
+	if method == "INVITE" {
+		c.p.send(c.request("ACK", branch+"-ack"))
+		to.want("ACK ")
+	}
+}
+
+// A call goes on by the transport that it came in by, if its target names none.
+func TestCallStaysOnItsTransport(t *testing.T) {
+	for _, by := range []string{"udp", "tcp", "tls"} {
+		t.Run(by, func(t *testing.T) {
+			t.Parallel()
+			r := newMixedRig(t, sides{carrier: by, pbx: by}, allowed, func(o *Options) {
+				if by != "tls" { // its port is another one
+					o.PBX.Targets[0], _, _ = strings.Cut(o.PBX.Targets[0], ";")
+					o.Trunks[0].Targets[0], _, _ = strings.Cut(o.Trunks[0].Targets[0], ";")
+				}
+			})
+			r.talk(r.carrier.newCall("in"))
+			out := r.pbx.newCall("out")
+			r.pbx.send(out.request("INVITE", ""))
+			r.pbx.want("SIP/2.0 100")
+			if via := r.carrier.want("INVITE ").header("Via"); !strings.HasPrefix(via, "SIP/2.0/"+strings.ToUpper(by)+" ") {
+				t.Errorf("Via = %q", via)
+			}
+		})
+	}
+}
