@@ -194,6 +194,7 @@ func (l *line) Close() error {
 type sides struct {
 	carrier, pbx     string // udp, tcp or tls
 	carrierIP, pbxIP string // empty: 127.0.0.1
+	bind             binder // nil: the usual sockets
 }
 
 // newMixedRig starts an agent whose sides speak what they are told to. Each has a
@@ -203,6 +204,9 @@ func newMixedRig(t *testing.T, by sides, s Screener, change ...func(*Options)) *
 	ca := newCA(t, "ca")
 	files := ca.files(t, ca.issue(t, pair{}))
 	r := &rig{t: t, bind: bind}
+	if by.bind != nil {
+		r.bind = by.bind
+	}
 	r.options.Timers = Timers{T1: time.Hour, Drain: time.Millisecond}
 	for _, side := range []struct {
 		p             **phone

@@ -2,8 +2,13 @@ package sipagent
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Every pairing of transports that differ somewhere.
@@ -110,5 +115,88 @@ func TestCallStaysOnItsTransport(t *testing.T) {
 				t.Errorf("Via = %q", via)
 			}
 		})
+	}
+}
+
+// With every tenth datagram lost on the UDP side, everything of many calls gets
+// through between a stream and UDP, and nothing is carried out twice.
+func TestLossOnTheUDPSide(t *testing.T) {
+	const calls = 12
+	for _, by := range []sides{{carrier: "tcp", pbx: "udp"}, {carrier: "udp", pbx: "tls"}, {carrier: "tcp", pbx: "udp", carrierIP: "::1"}} {
+		t.Run(by.String(), func(t *testing.T) {
+			t.Parallel()
+			var lost atomic.Int32
+			random := rand.New(rand.NewPCG(1, 2))
+			var mu sync.Mutex
+			by.bind = func(at netip.AddrPort) (packetConn, netip.AddrPort, error) {
+				conn, got, err := bind(at)
+				return lossy{conn, 10, &mu, random, &lost}, got, err
+			}
+			const t1 = 40 * time.Millisecond
+			r := newMixedRig(t, by, allowed, func(o *Options) { o.Timers.T1, o.Timers.T2, o.Timers.T4 = t1, 4*t1, 5*t1 })
+			carrier, pbx := newUA(r.carrier, t1), newUA(r.pbx, t1)
+			var all sync.WaitGroup
+			for i := range calls {
+				all.Go(func() { lossyCall(t, carrier, pbx, fmt.Sprint("lossy-", i)) })
+			}
+			all.Wait()
+			carrier.once(t, 3*calls)
+			pbx.once(t, 6*calls)
+			if lost.Load() < 10 {
+				t.Errorf("%d datagrams lost: nothing is shown", lost.Load())
+			}
+			if n := r.agent.Drops()["panic"]; n != 0 {
+				t.Errorf("%d panics", n)
+			}
+		})
+	}
+}
+
+// lossyCall is a call in which each side does what a stream and UDP carry
+// differently.
+func lossyCall(t *testing.T, carrier, pbx *ua, id string) {
+	c := carrier.newCall(id)
+	c.cseq = 0
+	if _, err := carrier.do(c, "INVITE", ""); err != nil {
+		t.Error(err)
+		return
+	}
+	pbx.mu.Lock()
+	back := pbx.callee(pbx.invites[id])
+	pbx.mu.Unlock()
+	back.cseq = 100
+	for _, step := range []struct {
+		u      *ua
+		c      *call
+		method string
+	}{
+		{carrier, c, "INVITE"},
+		{pbx, back, "INVITE"},
+		{carrier, c, "INFO"},
+		{pbx, back, "INFO"},
+		{carrier, c, "REFER"},
+		{pbx, back, "REFER"},
+		{carrier, c, "PRACK"},
+		{carrier, c, "BYE"},
+	} {
+		if _, err := step.u.do(step.c, step.method, fmt.Sprint("-", step.c.cseq)); err != nil {
+			t.Error(err)
+			return
+		}
+	}
+}
+
+// once checks that so many requests were carried out, and none of them twice.
+func (u *ua) once(t *testing.T, want int) {
+	t.Helper()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.ran) != want {
+		t.Errorf("%s: %d requests were carried out, want %d", u.by(), len(u.ran), want)
+	}
+	for id, n := range u.ran {
+		if n != 1 {
+			t.Errorf("%s was carried out %d times", id, n)
+		}
 	}
 }
