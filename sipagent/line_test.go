@@ -56,11 +56,17 @@ func (l *line) accept() {
 		if err != nil {
 			return
 		}
-		if l.tls != nil {
-			conn = tls.Server(conn, l.tls)
+		if conf := l.conf(); conf != nil {
+			conn = tls.Server(conn, conf)
 		}
 		l.keep(conn)
 	}
+}
+
+func (l *line) conf() *tls.Config {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.tls
 }
 
 // keep reads a connection until it ends.
@@ -153,10 +159,11 @@ func (l *line) dial(to netip.AddrPort) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", to.String())
-	if err != nil || l.tls == nil {
+	conf := l.conf()
+	if err != nil || conf == nil {
 		return conn, err
 	}
-	secure := tls.Client(conn, l.tls)
+	secure := tls.Client(conn, conf)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, err
