@@ -92,6 +92,33 @@ func (t *streams) count() int {
 	return len(t.open)
 }
 
+// Answers take the connection that the request came by, even if nobody listens
+// where the Via says, and on one of two from the same address the right one.
+func TestAnswersTakeTheirConnection(t *testing.T) {
+	for _, by := range []sides{{carrier: "tcp", pbx: "tcp"}, {carrier: "tls", pbx: "tls"}, {carrier: "tcp", pbx: "udp"}} {
+		t.Run(by.String(), func(t *testing.T) {
+			t.Parallel()
+			r := newMixedRig(t, by, allowed)
+			second := newLine(t, "127.0.0.1", r.carrier.conn.(*line).conf())
+			second.proxy = r.carrier.proxy
+			var asked []msg
+			for i, p := range []*phone{r.carrier, second} {
+				p.conn.(*line).listener.Close()
+				p.send(p.newCall([]string{"one", "two"}[i]).request("MESSAGE", ""))
+				asked = append(asked, r.pbx.want("MESSAGE "))
+			}
+			for _, m := range asked {
+				r.pbx.send(m.answer("200 OK"))
+			}
+			for i, p := range []*phone{r.carrier, second} {
+				if ok := p.want("SIP/2.0 200"); ok.header("Call-ID") != []string{"one", "two"}[i] {
+					t.Errorf("received %q", ok)
+				}
+			}
+		})
+	}
+}
+
 // An INVITE that was on a connection when that was cut is sent once more.
 func TestRequestOnACutConnection(t *testing.T) {
 	for _, method := range []string{"INVITE", "MESSAGE"} {
