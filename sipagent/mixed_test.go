@@ -200,3 +200,44 @@ func (u *ua) once(t *testing.T, want int) {
 		}
 	}
 }
+
+// A re-INVITE between a stream and UDP is refused or given up hop by hop: its
+// ACK and CANCEL are ours on the other side.
+func TestReInviteRefusedAndCancelled(t *testing.T) {
+	for _, by := range []sides{{carrier: "tcp", pbx: "udp"}, {carrier: "udp", pbx: "tcp"}} {
+		t.Run(by.String(), func(t *testing.T) {
+			t.Parallel()
+			r := newMixedRig(t, by, allowed)
+			c := r.carrier.newCall("again")
+			r.talk(c)
+			for _, cancelled := range []bool{false, true} {
+				c.cseq++
+				branch := fmt.Sprint("-", c.cseq)
+				r.carrier.send(c.request("INVITE", branch))
+				inv := r.pbx.want("INVITE ")
+				r.carrier.want("SIP/2.0 100 Trying")
+				status := "488 Not Acceptable Here"
+				if cancelled {
+					status = "487 Request Terminated"
+					r.pbx.send(inv.answer("180 Ringing"))
+					r.carrier.want("SIP/2.0 180")
+					r.carrier.send(c.request("CANCEL", branch))
+					r.carrier.want("SIP/2.0 200")
+					cancel := r.pbx.want("CANCEL ")
+					if cancel.header("Via") != inv.header("Via") {
+						t.Errorf("Via of the CANCEL = %q, want %q", cancel.header("Via"), inv.header("Via"))
+					}
+					r.pbx.send(cancel.answer("200 OK"))
+				}
+				r.pbx.send(inv.answer(status))
+				if ack := r.pbx.want("ACK "); ack.header("Via") != inv.header("Via") || len(ack.headers("Via")) != 1 {
+					t.Errorf("Via of the ACK = %q, want %q alone", ack.headers("Via"), inv.header("Via"))
+				}
+				r.carrier.want("SIP/2.0 " + status)
+				r.carrier.send(c.request("ACK", branch))
+			}
+			r.pass(c, r.pbx, "BYE", "bye")
+			r.quiet()
+		})
+	}
+}

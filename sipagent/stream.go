@@ -100,6 +100,7 @@ func (st *stream) finish() {
 		st.shut()
 		return
 	}
+	_ = st.raw.SetWriteDeadline(time.Now().Add(lastWriteTime)) // on a closed connection there is nothing to wait for
 	st.nudge()
 }
 
@@ -165,6 +166,9 @@ func (st *stream) end(opened bool) {
 	st.shut()
 	waiters := st.waiters
 	st.waiters = nil
+	if len(st.queue) > 0 {
+		st.streams.agent.drop(dropSendFailed)
+	}
 	st.mu.Unlock()
 	for who := range waiters {
 		who.lost(opened)

@@ -84,3 +84,39 @@ func TestFramerRefuses(t *testing.T) {
 		t.Errorf("the header part has %d bytes: the greatest body is not tried", header)
 	}
 }
+
+// Whatever arrives, and however it is cut, the same messages come out of it.
+func FuzzFramer(f *testing.F) {
+	f.Add([]byte(framed("Content-Length: 8\r\n", 8)+framed("l: 0\r\n", 0)), uint16(70))
+	f.Add([]byte(framed("Content-Length: 4294967295\r\n", 8)), uint16(3))
+	divide := func(parts ...[]byte) (list []string, err error) {
+		framer := Framer{MaxHeader: 600, MaxMessage: 1000}
+		var m Message
+		var rest []byte
+		for _, part := range parts {
+			rest = append(rest, part...)
+			for n := 1; n > 0; {
+				if n, err = framer.Next(&m, rest); err != nil {
+					return list, err
+				}
+				if n > 0 {
+					list, rest = append(list, string(rest[:n])), rest[n:]
+				}
+			}
+		}
+		return list, nil
+	}
+	f.Fuzz(func(t *testing.T, b []byte, cut uint16) {
+		at := int(cut) % (len(b) + 1)
+		whole, err := divide(b)
+		parts, err2 := divide(b[:at], b[at:])
+		if fmt.Sprintf("%q", whole) != fmt.Sprintf("%q", parts) || (err == nil) != (err2 == nil) {
+			t.Errorf("whole: %q, %v; cut at %d: %q, %v", whole, err, at, parts, err2)
+		}
+		for _, m := range whole {
+			if len(m) > 1000 || !strings.HasPrefix(string(b), whole[0]) {
+				t.Errorf("a message of %d bytes: %q", len(m), m)
+			}
+		}
+	})
+}
