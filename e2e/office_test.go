@@ -120,7 +120,7 @@ pbx:
   networks: [%s/32]
   listen: main
   targets: ["sip:%s"]
-juhe: {url: %q, key_file: juhe.key}
+juhe: {url: %q, key_file: juhe.key, rate: 0}
 policy: policy.yaml
 state: state
 record: {file: record.jsonl, numbers: full}

@@ -65,6 +65,15 @@ type juheConfig struct {
 	Method         string `yaml:"method"`
 	Country        string `yaml:"country"`
 	LandlineFormat string `yaml:"landline_format"`
+
+	Budget budgetConfig `yaml:"budget"`
+	Rate   float64      `yaml:"rate"` // 0: any number
+}
+
+// budgetConfig bounds the queries; 0: any number.
+type budgetConfig struct {
+	Day   int `yaml:"day"`
+	Month int `yaml:"month"`
 }
 
 type cacheConfig struct {
@@ -73,6 +82,7 @@ type cacheConfig struct {
 	Unknown time.Duration `yaml:"unknown"`
 	Failed  time.Duration `yaml:"failed"` // 0: failures are not remembered
 	Stale   time.Duration `yaml:"stale"`  // 0: old answers do not serve
+	Outage  time.Duration `yaml:"outage"` // 0: not even when there is no newer
 	Jitter  float64       `yaml:"jitter"`
 }
 
@@ -116,10 +126,11 @@ func defaultConfig() *config {
 		PBX:    pbxConfig{Listen: mainListener},
 		Juhe: juheConfig{
 			URL: "https://apis.juhe.cn/mobileVerify/query", Method: "post", Country: "86", LandlineFormat: "0571…",
+			Rate: 5,
 		},
 		Cache: cacheConfig{
 			Size: 100_000, Known: 24 * time.Hour, Unknown: 6 * time.Hour, Failed: 30 * time.Second,
-			Stale: 7 * 24 * time.Hour, Jitter: 0.1,
+			Stale: 7 * 24 * time.Hour, Outage: 30 * 24 * time.Hour, Jitter: 0.1,
 		},
 		Policy: "policy.yaml",
 		State:  "/var/lib/callscreen",

@@ -182,7 +182,7 @@ record: {file: /r.jsonl, numbers: full}
 	if got := c.engine(nil, nil, zerolog.Nop()).Trunks; !reflect.DeepEqual(got, map[string]screening.Trunk{"carrier": trunk}) {
 		t.Errorf("engine trunks = %+v; want carrier: %+v", got, trunk)
 	}
-	cache := screening.CacheOptions{Size: 5, Known: 3 * time.Second, Unknown: 2 * time.Second, Failed: -1, Stale: -1, Jitter: -1, Logger: zerolog.Nop()}
+	cache := screening.CacheOptions{Size: 5, Known: 3 * time.Second, Unknown: 2 * time.Second, Failed: -1, Stale: -1, Outage: 720 * time.Hour, Jitter: -1, Logger: zerolog.Nop()}
 	if got := c.cache(nil, zerolog.Nop()); !reflect.DeepEqual(got, cache) {
 		t.Errorf("cache options = %+v; want %+v", got, cache)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"callscreen/juhe"
+	"callscreen/state"
 	"callscreen/screening"
 	"callscreen/screening/strictyaml"
 )
@@ -217,6 +218,8 @@ func (k checker) juhe() {
 		{"country", juhe.Options{Key: anyKey, Country: j.Country}, `write it as in "86"`},
 		{"landline_format", juhe.Options{Key: anyKey, LandlineFormat: j.LandlineFormat}, `write "0571…" if unsure`},
 		{"key", juhe.Options{Key: key}, "write the key of the account as Juhe shows it"},
+		{"rate", juhe.Options{Key: anyKey, Rate: j.Rate}, "write queries a second, or 0 for any number"},
+		{"budget", juhe.Options{Key: anyKey, Budget: juhe.Budget(j.Budget), Store: new(state.File)}, "write queries a day and a month, or 0 for any number"},
 	} {
 		_, err := juhe.New(one.o)
 		if err != nil {

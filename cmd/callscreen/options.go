@@ -28,7 +28,7 @@ func (t trunkConfig) habits() screening.Habits {
 // cache turns a zero that says no into the negative value that does so there.
 func (c *config) cache(d screening.Directory, log zerolog.Logger) screening.CacheOptions {
 	return screening.CacheOptions{
-		Directory: d, Size: c.Cache.Size, Known: c.Cache.Known, Unknown: c.Cache.Unknown,
+		Directory: d, Outage: orNone(c.Cache.Outage), Size: c.Cache.Size, Known: c.Cache.Known, Unknown: c.Cache.Unknown,
 		Failed: orNone(c.Cache.Failed), Stale: orNone(c.Cache.Stale), Jitter: orNone(c.Cache.Jitter), Logger: log,
 	}
 }

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -15,6 +17,7 @@ import (
 	"callscreen/juhe"
 	"callscreen/screening"
 	"callscreen/sipagent"
+	"callscreen/state"
 )
 
 // process is callscreen at work: everything that a configuration asks for.
@@ -25,6 +28,7 @@ type process struct {
 	engine *screening.Engine
 	juhe   *juhe.Client     // nil: nothing is looked up
 	cache  *screening.Cache // nil when juhe is
+	saved  *state.File      // the cache's; nil when cache is
 	record *audit.Log
 	agent  *sipagent.Agent
 }
@@ -96,7 +100,10 @@ func (c *config) noPolicy(err error) error {
 // openDirectory makes the client of Juhe and the cache before it. Without a key
 // there are none.
 func (p *process) openDirectory() error {
-	client, err := openJuhe(p.c, p.log)
+	client, err := openJuhe(p.c, p.log, func(o *juhe.Options) {
+		o.Budget = juhe.Budget(p.c.Juhe.Budget)
+		o.Store = &state.File{Path: filepath.Join(p.c.State, "juhe.spent"), Kind: "spent 1"}
+	})
 	if errors.Is(err, juhe.ErrNoKey) {
 		p.log.Warn().Msg("no key of juhe: numbers are not looked up")
 		return nil
@@ -105,21 +112,42 @@ func (p *process) openDirectory() error {
 		return err
 	}
 	p.juhe = client
-	p.cache, err = screening.NewCache(p.c.cache(client, p.log))
-	return err
+	o := p.c.cache(client, p.log)
+	o.Unscreened = client.Unscreened
+	if p.cache, err = screening.NewCache(o); err != nil {
+		return err
+	}
+	p.saved = &state.File{Path: filepath.Join(p.c.State, "cache"), Kind: screening.CacheFile}
+	if err := p.saved.Load(p.cache.Restore); err != nil {
+		p.log.Error().Err(err).Msg("the cache begins empty")
+	}
+	return nil
 }
 
 // openJuhe makes the client of Juhe. The error is [juhe.ErrNoKey] when there is
 // no key anywhere.
-func openJuhe(c *config, log zerolog.Logger) (*juhe.Client, error) {
+func openJuhe(c *config, log zerolog.Logger, more func(*juhe.Options)) (*juhe.Client, error) {
 	key, err := c.juheKey()
 	if err != nil {
 		return nil, err
 	}
-	return juhe.New(juhe.Options{
+	o := juhe.Options{
 		URL: c.Juhe.URL, Key: key, Method: c.Juhe.Method, Country: c.Juhe.Country,
-		LandlineFormat: c.Juhe.LandlineFormat, Logger: log,
-	})
+		LandlineFormat: c.Juhe.LandlineFormat, Rate: orNone(c.Juhe.Rate), Slow: c.longestBudget(), Logger: log,
+	}
+	if more != nil {
+		more(&o)
+	}
+	return juhe.New(o)
+}
+
+// longestBudget is the longest that a call waits for an answer.
+func (c *config) longestBudget() time.Duration {
+	var longest time.Duration
+	for _, t := range c.Trunks {
+		longest = max(longest, t.Budget)
+	}
+	return longest
 }
 
 // juheKey returns the key from the configuration, from the file that it names,
@@ -144,20 +172,21 @@ func (p *process) run(ctx context.Context) error {
 	var warming sync.WaitGroup
 	warm, cool := context.WithCancel(ctx)
 	if p.juhe != nil {
-		warming.Go(func() { p.warm(warm) }) // ends with Juhe's answer or by cool
+		warming.Go(func() { p.juhe.KeepWarm(warm) }) // ends by cool, as the next
+		warming.Go(func() {
+			if err := p.saved.Keep(warm, 5*time.Minute, p.cache.Save, p.log); err != nil {
+				p.log.Error().Err(err).Msg("the cache is not saved")
+			}
+		})
 	}
 	p.log.Info().Msg(p.ready)
 	err := p.agent.Run(ctx)
+	if p.cache != nil {
+		p.cache.Close()
+	}
 	cool()
 	warming.Wait()
 	return errors.Join(err, p.closeTakers())
-}
-
-// warm opens the first connection to Juhe.
-func (p *process) warm(ctx context.Context) {
-	if err := p.juhe.Warm(ctx); err != nil && ctx.Err() == nil {
-		p.log.Warn().Err(err).Msg("juhe not reached yet")
-	}
 }
 
 // closeTakers closes what takes work, after those who make it.
@@ -165,10 +194,14 @@ func (p *process) closeTakers() error {
 	if p.cache != nil {
 		p.cache.Close()
 	}
-	if p.record != nil {
-		return p.record.Close()
+	var err error
+	if p.juhe != nil {
+		err = p.juhe.Close()
 	}
-	return nil
+	if p.record != nil {
+		err = errors.Join(err, p.record.Close())
+	}
+	return err
 }
 
 // addr returns the first address that a listener is bound to.

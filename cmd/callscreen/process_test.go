@@ -132,7 +132,7 @@ func TestProcessStartsWithoutJuhe(t *testing.T) {
 	o := newOffice(t)
 	p, _ := o.start(fmt.Sprintf("juhe: {url: %q, key: topsecret}\n", gone.URL))
 	o.call(p, "95204657", o.pbx, "INVITE sip:")
-	if !eventually(func() bool { return strings.Contains(o.log.String(), "juhe not reached yet") }) {
+	if !eventually(func() bool { return strings.Contains(o.log.String(), "juhe cannot be reached") }) {
 		t.Errorf("log = %s; want that juhe was not reached", o.log.String())
 	}
 }
