@@ -136,8 +136,9 @@ func (st *stream) serve(open func(*stream) error) {
 		var writing sync.WaitGroup
 		writing.Go(st.write) // ends when the connection does
 		st.read()
-		st.end(true)
+		st.finish() // what has been answered still leaves
 		writing.Wait()
+		st.end(true)
 		return
 	}
 	if st.ctx.Err() == nil {
