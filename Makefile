@@ -1,7 +1,8 @@
 FUZZTIME ?= 10m
+SOAKTIME ?= 60m
 BENCHFLAGS ?= --runs 5
 
-.PHONY: run test e2e check bench fuzz
+.PHONY: run test e2e check bench fuzz soak
 
 run: ## a simulated office on this machine: carrier, PBX, directory and calls
 	go run ./cmd/callscreen demo
@@ -22,3 +23,6 @@ bench: ## against Kamailio, as root: bench/README.md
 
 fuzz:
 	tools/fuzz.sh $(FUZZTIME)
+
+soak: ## calls for an hour while Juhe comes and goes
+	go test -count=1 -timeout 0 -v -run TestSoak ./e2e -soak $(SOAKTIME)
