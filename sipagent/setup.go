@@ -67,10 +67,13 @@ func (w *work) invite() {
 	s.forward(w, nil)
 }
 
-// parse reads the header part with sipgo; nil if it is not valid. The body is
-// never opened.
+// parse reads the start line with sipgo; nil if it is not valid. What is needed
+// of the headers is read where it stands, and the body is never opened.
 func (w *work) parse() *sip.Request {
-	msg, err := w.parser.ParseSIP(w.msg.Raw[:w.msg.Body])
+	start := len(w.text)
+	w.text = append(append(w.text, w.msg.Raw[:w.msg.Headers[0].Line.Start]...), "\r\n"...)
+	msg, err := w.parser.ParseSIP(w.text[start:])
+	w.text = w.text[:start]
 	if err != nil {
 		return nil
 	}
