@@ -26,6 +26,7 @@ const module = "callscreen"
 
 // Every direct dependency. A new one needs a record in docs/decisions.
 var modules = []string{
+	"github.com/DeRuina/timberjack",
 	"github.com/emiago/sipgo",
 	"github.com/google/go-cmp",
 	"github.com/hashicorp/golang-lru/v2",

@@ -1,8 +1,10 @@
-// Package audit writes down every decision, one JSON object a line.
+// Package audit writes down every decision and how its call went on, one JSON
+// object a line.
 //
 // It knows decisions and files, and nothing of SIP, HTTP, SQL or policy: it
 // neither asks why a call was judged as it was nor reads back what it wrote.
-// The fields of a line are listed in docs/record.md.
+// The fields of a line are listed in docs/record.md. The packages below it keep
+// records for questions (store), hand them out (export), and tell others (notify, hep).
 package audit
 
 import (
@@ -11,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,33 +40,43 @@ var errClosed = errors.New("record closed")
 type Options struct {
 	Writer  io.Writer      // where the lines go; nil: File. It is never closed
 	File    string         // path, appended to, made with mode 0640; required without Writer
-	Numbers string         // callers' numbers: "mask" (default) or "full"
+	Numbers string         // callers' numbers: Mask (default), Full or Hash
+	Key     []byte         // of Hash, 16 bytes or more
 	Queue   int            // decisions that may wait for the disk; default 4096
 	Logger  zerolog.Logger // told of lost decisions, at most once a minute; zero: discard
+
+	// A File is set aside at midnight, and before it grows past Megabytes (default
+	// 100), as name-2026-11-24T00-00-00.000-time.ext or -size.ext beside it.
+	Megabytes int
+	Keep      time.Duration // how long a file that was set aside stays; 0: for good
 }
 
 // Log records decisions. Its methods may be called from many goroutines.
 type Log struct {
-	path    string
-	mask    bool
+	files   files
 	log     zerolog.Logger
 	start   time.Time
 	dropped atomic.Uint64
-	warned  atomic.Int64            // when the last warning was logged, since start; 0: never
-	next    atomic.Pointer[os.File] // opened by Reopen, not yet written to
-	wake    chan struct{}           // Reopen's tap on the writer's shoulder
-	queue   chan screening.Decision
+	warned  atomic.Int64         // when the last warning was logged, since start; 0: never
+	next    atomic.Pointer[file] // opened by Reopen, not yet written to
+	wake    chan struct{}        // Reopen's tap on the writer's shoulder
+	queue   chan item
 	closing sync.RWMutex // held for writing while closed changes
 	closed  bool
 	done    chan struct{} // closed when the writer has ended
 
 	// The writer's own.
-	out     io.Writer
-	file    *os.File // out, when it is ours to close
-	pending lines
-	enc     zerolog.Logger // writes into pending
-	torn    bool           // out ends in the middle of a line
+	out io.Writer
+	encoder
+	file    *file // out, when it is ours to close
+	torn    bool  // out ends in the middle of a line
 	flushed time.Time
+}
+
+// item is what waits to be written: a decision, or else an ending.
+type item struct {
+	decision screening.Decision
+	ending   screening.Ending // of a call, when it names one
 }
 
 // Open returns a Log that is ready to record, or says which option is wrong or
@@ -76,12 +87,13 @@ func Open(o Options) (*Log, error) {
 		return nil, err
 	}
 	l := &Log{
-		path: o.File, mask: o.Numbers != "full", log: o.Logger, start: time.Now(), out: o.Writer,
+		files: files{path: o.File, megabytes: cmp.Or(o.Megabytes, 100), keep: o.Keep},
+		log:   o.Logger, start: time.Now(), out: o.Writer,
 		wake:  make(chan struct{}, 1),
-		queue: make(chan screening.Decision, cmp.Or(o.Queue, 4096)),
+		queue: make(chan item, cmp.Or(o.Queue, 4096)),
 		done:  make(chan struct{}),
 	}
-	l.enc = zerolog.New(&l.pending)
+	l.init(Privacy{o.Numbers, o.Key})
 	if o.Writer == nil {
 		if err := l.openFile(); err != nil {
 			return nil, err
@@ -95,24 +107,24 @@ func (o Options) validate() error {
 	switch {
 	case (o.Writer == nil) == (o.File == ""):
 		return errors.New("audit: exactly one of writer and file is needed")
-	case o.Numbers != "" && o.Numbers != "mask" && o.Numbers != "full":
-		return fmt.Errorf("audit: numbers %q: want mask or full", o.Numbers)
 	case o.Queue < 0:
 		return fmt.Errorf("audit: queue %d is negative", o.Queue)
+	case o.Megabytes < 0 || o.Keep < 0:
+		return fmt.Errorf("audit: %d megabytes kept for %v: want no negative", o.Megabytes, o.Keep)
 	}
-	return nil
+	return Privacy{o.Numbers, o.Key}.Validate()
 }
 
 // openFile opens the file and mends its end. A disk that is full is no reason
 // not to start: the first flush tries again.
 func (l *Log) openFile() error {
-	f, err := openAppend(l.path)
-	if err != nil {
-		return err
-	}
-	if err := mend(f); err != nil {
+	if err := mend(l.files.path); err != nil {
 		l.log.Error().Err(err).Msg("record not mended")
 		l.torn = true
+	}
+	f, err := l.files.open()
+	if err != nil {
+		return err
 	}
 	l.file, l.out = f, f
 	return nil
@@ -120,7 +132,16 @@ func (l *Log) openFile() error {
 
 // Record queues d to be written and returns at once. When the queue is full or
 // the Log closed, d is lost and counted by Dropped.
-func (l *Log) Record(d screening.Decision) {
+func (l *Log) Record(d screening.Decision) { l.put(item{decision: d}) }
+
+// Ended queues news of a call that was recorded, under the terms of Record.
+func (l *Log) Ended(e screening.Ending) {
+	if e.Call != "" {
+		l.put(item{ending: e})
+	}
+}
+
+func (l *Log) put(i item) {
 	l.closing.RLock()
 	defer l.closing.RUnlock()
 	if l.closed {
@@ -128,24 +149,24 @@ func (l *Log) Record(d screening.Decision) {
 		return
 	}
 	select {
-	case l.queue <- d:
+	case l.queue <- i:
 	default:
 		l.drop(1, errQueueFull)
 	}
 }
 
-// Dropped returns how many decisions were lost since Open: the queue was full,
-// or a write failed.
+// Dropped returns how many lines were lost since Open: the queue was full, or a
+// write failed.
 func (l *Log) Dropped() uint64 { return l.dropped.Load() }
 
 // Reopen opens the file by its name again, for logrotate: what is written from
 // now on goes there. When it cannot be opened the old one stays in use. Without
 // a File it does nothing.
 func (l *Log) Reopen() error {
-	if l.path == "" {
+	if l.files.path == "" {
 		return nil
 	}
-	f, err := openAppend(l.path)
+	f, err := l.files.open()
 	if err != nil {
 		return err
 	}
@@ -172,7 +193,7 @@ func (l *Log) Close() error {
 	select {
 	case <-l.done:
 	case <-time.After(closeWithin):
-		return fmt.Errorf("audit: closing: writer blocked, %d decisions still queued", len(l.queue))
+		return fmt.Errorf("audit: closing: writer blocked, %d lines still queued", len(l.queue))
 	}
 	if again || l.file == nil {
 		return nil
@@ -186,15 +207,15 @@ func (l *Log) write() {
 	l.flushed = time.Now()
 	for {
 		select {
-		case d, ok := <-l.queue:
-			if !ok { // the last decision found no other behind it, and was flushed
+		case i, ok := <-l.queue:
+			if !ok { // the last item found no other behind it, and was flushed
 				l.swap()
 				return
 			}
 			if len(l.pending) == 0 {
 				time.Sleep(gather)
 			}
-			l.line(d)
+			l.line(&i)
 			if l.due(len(l.queue)) {
 				l.flush()
 			}
@@ -204,8 +225,17 @@ func (l *Log) write() {
 	}
 }
 
-// due reports whether the pending lines shall wait no longer for the queued
-// decisions behind them.
+// line appends i to the pending lines.
+func (l *Log) line(i *item) {
+	if i.ending.Call != "" {
+		l.ending(&i.ending)
+		return
+	}
+	l.decision(&i.decision)
+}
+
+// due reports whether the pending lines shall wait no longer for what is queued
+// behind them.
 func (l *Log) due(queued int) bool {
 	return queued == 0 || len(l.pending) >= flushAt || time.Since(l.flushed) >= flushEvery
 }
@@ -246,19 +276,12 @@ func (l *Log) flush() {
 }
 
 // cut takes the last n bytes off the file: the half of a line that still fitted
-// on the disk. Nobody else writes to it. It reports whether the output ends with a whole line now.
+// on the disk. It reports whether the output ends with a whole line now.
 func (l *Log) cut(n int) bool {
-	if n == 0 {
-		return true
-	}
-	if l.file == nil {
-		return false
-	}
-	at, err := l.file.Seek(0, io.SeekEnd)
-	return err == nil && l.file.Truncate(at-int64(n)) == nil
+	return n == 0 || l.file != nil && l.file.cut(int64(n)) == nil
 }
 
-// drop counts n lost decisions, and logs it unless it has done so within the
+// drop counts n lost lines, and logs it unless it has done so within the
 // last minute.
 func (l *Log) drop(n int, why error) {
 	total := l.dropped.Add(uint64(n))

@@ -49,6 +49,10 @@ func TestOpenRefusesWhatItCannotWorkWith(t *testing.T) {
 		"two places to write":  {Writer: io.Discard, File: "record.jsonl"},
 		"an unknown way":       {Writer: io.Discard, Numbers: "some"},
 		"a queue below zero":   {Writer: io.Discard, Queue: -1},
+		"a size below zero":    {File: "/dev/null", Megabytes: -1},
+		"a time below zero":    {File: "/dev/null", Keep: -1},
+		"hashes without a key": {Writer: io.Discard, Numbers: Hash},
+		"hashes, a short key":  {Writer: io.Discard, Numbers: Hash, Key: make([]byte, 15)},
 		"a folder that is not": {File: filepath.Join(t.TempDir(), "none", "record.jsonl")},
 	} {
 		if l, err := Open(o); err == nil {
@@ -177,9 +181,9 @@ func TestShortWriteLosesOnlyWhatDidNotFit(t *testing.T) {
 		}
 		return out.Write(p)
 	})}
-	l.enc = zerolog.New(&l.pending)
+	l.init(Privacy{})
 	for _, id := range []string{"kept", "half", "lost"} {
-		l.line(decision(id))
+		l.line(&item{decision: decision(id)})
 	}
 	room = bytes.IndexByte(l.pending, '\n') + 20
 	l.flush()
@@ -187,7 +191,7 @@ func TestShortWriteLosesOnlyWhatDidNotFit(t *testing.T) {
 		t.Errorf("Dropped() = %d; want 2", got)
 	}
 	room = 1 << 30
-	l.line(decision("after"))
+	l.line(&item{decision: decision("after")})
 	l.flush()
 	got := strings.Split(out.String(), "\n")
 	if len(got) != 4 || !strings.Contains(got[0], "kept") || !strings.Contains(got[2], "after") {
@@ -207,7 +211,7 @@ func TestLinesWaitNoLongerThanASecond(t *testing.T) {
 		{"the queue is busy, and a second has passed", 1, 100, flushEvery, true},
 		{"the queue is busy, and much waits", 1, flushAt, 0, true},
 	} {
-		l := &Log{pending: make(lines, tt.length), flushed: time.Now().Add(-tt.since)}
+		l := &Log{encoder: encoder{pending: make(lines, tt.length)}, flushed: time.Now().Add(-tt.since)}
 		if got := l.due(tt.queued); got != tt.want {
 			t.Errorf("%s: due = %v; want %v", tt.name, got, tt.want)
 		}
@@ -243,7 +247,10 @@ func TestReopenKeepsTheOldFileWhenThereIsNoNewOne(t *testing.T) {
 	if err := os.Mkdir(dir, 0o750); err != nil {
 		t.Fatal(err)
 	}
-	l := open(t, Options{File: filepath.Join(dir, "record.jsonl")})
+	path := filepath.Join(dir, "record.jsonl")
+	l := open(t, Options{File: path})
+	l.Record(decision("before"))
+	waitFor(t, path, 1)
 	moved := dir + ".old"
 	if err := os.Rename(dir, moved); err != nil {
 		t.Fatal(err)
@@ -253,7 +260,7 @@ func TestReopenKeepsTheOldFileWhenThereIsNoNewOne(t *testing.T) {
 	}
 	l.Record(decision("still"))
 	shut(t, l)
-	read(t, filepath.Join(moved, "record.jsonl"), 1)
+	read(t, filepath.Join(moved, "record.jsonl"), 2)
 }
 
 func TestOpenMendsATornEnd(t *testing.T) {
@@ -291,23 +298,96 @@ func TestFullDiskCountsEveryLine(t *testing.T) {
 }
 
 func TestCutTakesTheHalfLineOffTheFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "record.jsonl")
-	f, err := openAppend(path)
-	if err != nil {
-		t.Fatal(err)
+	for _, before := range []string{"", `{"v":1,"call":"before"}` + "\n"} {
+		path := filepath.Join(t.TempDir(), "record.jsonl")
+		if before != "" {
+			if err := os.WriteFile(path, []byte(before), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f, err := files{path: path, megabytes: 1}.open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := &Log{file: f, out: writeFunc(func(p []byte) (int, error) {
+			n, _ := f.Write(p[:len(p)-5])
+			return n, syscall.ENOSPC
+		})}
+		l.init(Privacy{})
+		l.line(&item{decision: decision("kept")})
+		l.line(&item{decision: decision("half")})
+		l.flush()
+		if l.torn || l.Dropped() != 1 {
+			t.Errorf("torn %v, dropped %d; want false, 1", l.torn, l.Dropped())
+		}
+		l.out = f
+		l.line(&item{decision: decision("after")})
+		l.flush()
+		n := strings.Count(before, "\n")
+		got := read(t, path, n+2)[n:]
+		if got[0]["call"] != "kept" || got[1]["call"] != "after" {
+			t.Errorf("file holds %v; want kept, after", got)
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
 	}
-	defer f.Close()
-	l := &Log{file: f, out: writeFunc(func(p []byte) (int, error) {
-		n, _ := f.Write(p[:len(p)-5])
-		return n, syscall.ENOSPC
-	})}
-	l.enc = zerolog.New(&l.pending)
-	l.line(decision("kept"))
-	l.line(decision("half"))
-	l.flush()
-	if got := read(t, path, 1)[0]["call"]; got != "kept" || l.torn || l.Dropped() != 1 {
-		t.Errorf("file holds %v, torn %v, dropped %d; want kept, false, 1", got, l.torn, l.Dropped())
+}
+
+// A file that is full is set aside whole, and every line is in one of the two.
+func TestLargeFileIsSetAside(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, Options{File: filepath.Join(dir, "record.jsonl"), Megabytes: 1, Queue: 1 << 15})
+	d := example()
+	d.Call.Name = strings.Repeat("n", maxText)
+	const n = 2000
+	for range n {
+		l.Record(d)
 	}
+	shut(t, l)
+	found, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+	if err != nil || len(found) != 2 || !strings.Contains(found[0], "-size.jsonl") {
+		t.Fatalf("files are %v, %v; want one set aside for its size, and one in use", found, err)
+	}
+	total := 0
+	for _, path := range found {
+		p, err := os.ReadFile(path)
+		if err != nil || len(p) > 1<<20 {
+			t.Errorf("%s has %d bytes, %v; want at most a megabyte", path, len(p), err)
+		}
+		lines := bytes.Count(p, []byte("\n"))
+		written(t, p, lines)
+		total += lines
+	}
+	if total != n || l.Dropped() != 0 {
+		t.Errorf("%d lines, %d dropped; want %d, 0", total, l.Dropped(), n)
+	}
+}
+
+// At midnight the day's lines are set aside, busy or not, and old files go.
+func TestDayIsSetAsideAtMidnight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		old := filepath.Join(dir, "record-1999-12-20T00-00-00.000-time.jsonl")
+		if err := os.WriteFile(old, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l := open(t, Options{File: filepath.Join(dir, "record.jsonl"), Keep: 7 * 24 * time.Hour})
+		l.Record(decision("one day")) // the bubble's time starts in the year 2000
+		time.Sleep(36 * time.Hour)
+		l.Record(decision("another"))
+		shut(t, l)
+		if got := read(t, filepath.Join(dir, "record.jsonl"), 1)[0]["call"]; got != "another" {
+			t.Errorf("the file in use holds %v; want another", got)
+		}
+		found, err := filepath.Glob(filepath.Join(dir, "record-*.jsonl"))
+		if err != nil || len(found) == 0 || found[0] == old {
+			t.Fatalf("set aside are %v, %v; want those of the last two days", found, err)
+		}
+		if got := read(t, found[0], 1)[0]["call"]; got != "one day" {
+			t.Errorf("%s holds %v; want one day", found[0], got)
+		}
+	})
 }
 
 // written parses the n lines of p, and fails when one of them is no JSON

@@ -3,8 +3,7 @@ package audit
 import (
 	"bytes"
 	"fmt"
-	"regexp"
-	"strings"
+	"io"
 	"time"
 	"unicode"
 	"unicode/utf16"
@@ -20,6 +19,162 @@ const (
 	timeLayout = "2006-01-02T15:04:05.000-07:00"
 	maxText    = 512 // bytes kept of any one text that strangers wrote
 )
+
+// What a line tells: the field "event".
+const (
+	eventDecision = "decision" // a call was decided
+	eventAnswer   = "answer"   // its final answer passed
+	eventEnd      = "end"      // its BYE passed
+	eventCall     = "call"     // all of it, in an export
+)
+
+// Encoder writes records as JSON lines, with the fields of docs/record.md.
+type Encoder struct {
+	out io.Writer
+	encoder
+}
+
+// NewEncoder returns an Encoder that writes whole lines to w, and numbers as p says.
+func NewEncoder(w io.Writer, p Privacy) (*Encoder, error) {
+	e := &Encoder{out: w}
+	e.init(p)
+	return e, p.Validate()
+}
+
+// Encode writes one record as one line. Numbers that the record does not hold
+// whole stay as it holds them.
+func (e *Encoder) Encode(r *Record) error {
+	e.record(r)
+	_, err := e.out.Write(e.pending)
+	e.pending = e.pending[:0]
+	return err
+}
+
+// encoder makes lines and keeps them.
+type encoder struct {
+	privacy Privacy
+	pending lines
+	log     zerolog.Logger // writes into pending
+}
+
+func (e *encoder) init(p Privacy) {
+	e.privacy = p
+	e.log = zerolog.New(&e.pending)
+}
+
+// begin starts a line.
+func (e *encoder) begin(event string, at time.Time) *zerolog.Event {
+	return stamp(e.log.Log().Int("v", version).Str("event", event), "time", at)
+}
+
+// stamp adds a time.
+func stamp(e *zerolog.Event, key string, at time.Time) *zerolog.Event {
+	var buf [len(timeLayout)]byte
+	return e.Bytes(key, at.AppendFormat(buf[:0], timeLayout))
+}
+
+// decision appends the line of a decision.
+func (e *encoder) decision(d *screening.Decision) {
+	line := e.begin(eventDecision, d.Call.At)
+	decided(line, d, e.privacy)
+	line.Send()
+}
+
+// record appends the line of a whole record.
+func (e *encoder) record(r *Record) {
+	p := e.privacy
+	if r.Numbers != Full {
+		p.Level = Full // there is nothing left to hide
+	}
+	line := e.begin(eventCall, r.Decision.Call.At).Int64("id", r.ID)
+	decided(line, &r.Decision, p)
+	if r.Final != 0 {
+		line.Int("final", r.Final).Float64("ring", seconds(r.Ring))
+	}
+	if !r.Answered.IsZero() {
+		stamp(line, "answered", r.Answered)
+	}
+	if !r.Ended.IsZero() {
+		stamp(line, "ended", r.Ended).Float64("talk", seconds(r.Talk())).Str("ended_by", string(r.EndedBy))
+	}
+	line.Send()
+}
+
+// ending appends the line of news of a call.
+func (e *encoder) ending(n *screening.Ending) {
+	if n.Status == 0 {
+		e.begin(eventEnd, n.At).Str("call", clip(n.Call)).Str("ended_by", string(n.By)).Send()
+		return
+	}
+	line := e.begin(eventAnswer, n.At).Str("call", clip(n.Call)).Int("final", n.Status).Float64("ring", seconds(n.Ring))
+	text(line, "ended_by", string(n.By))
+	line.Send()
+}
+
+func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
+
+// decided adds everything that a decision says.
+func decided(e *zerolog.Event, d *screening.Decision, p Privacy) {
+	call(e, d, p)
+	reputation(e, d)
+	verdict(e, d, p)
+	if d.Failed != nil {
+		e.Str("failed", clip(screening.FailureReason(d.Failed)))
+	}
+	e.Float64("took", float64(d.Took.Microseconds())/1000).Str("policy", d.Policy).Stringer("mode", d.Mode)
+}
+
+// call adds who called whom.
+func call(e *zerolog.Event, d *screening.Decision, p Privacy) {
+	e.Str("call", clip(d.Call.ID)).Str("trunk", d.Call.Trunk)
+	e.Str("from", clip(p.Number(d.Number.Digits))).Str("class", string(d.Number.Class))
+	text(e, "name", p.Text(d.Call.Name))
+	e.Str("header", clip(d.Call.Header)).Bool("withheld", d.Call.Withheld).Str("to", clip(calledNumber(d)))
+}
+
+// reputation adds what was known of the caller, and from where.
+func reputation(e *zerolog.Event, d *screening.Decision) {
+	text(e, "category", string(d.Reputation.Category))
+	text(e, "label", d.Reputation.Label)
+	if d.Reputation.Marks != 0 {
+		e.Int("marks", d.Reputation.Marks)
+	}
+	text(e, "place", d.Reputation.Place)
+	e.Str("source", string(d.Source))
+	if d.Source == screening.SourceCache || d.Source == screening.SourceStale {
+		e.Int64("age", int64(d.Age/time.Second))
+	}
+}
+
+// verdict adds what was decided, by which rule and why.
+func verdict(e *zerolog.Event, d *screening.Decision, p Privacy) {
+	v := d.Verdict
+	e.Stringer("verdict", v.Action).Str("rule", v.Rule).Str("why", clip(p.Own(v.Why, d.Number)))
+	if v.Status != 0 {
+		e.Int("status", v.Status)
+	}
+	text(e, "target", v.Target)
+	text(e, "display", p.Own(v.Label, d.Number))
+}
+
+// text adds s, unless there is none.
+func text(e *zerolog.Event, key, s string) {
+	if s != "" {
+		e.Str(key, clip(s))
+	}
+}
+
+// clip cuts s to maxText bytes, between two characters.
+func clip(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	n := maxText
+	for n > maxText-utf8.UTFMax && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
 
 // lines are whole JSON lines, each ended by a newline.
 type lines []byte
@@ -67,110 +222,4 @@ func invisible(r rune) bool {
 		return false
 	}
 	return r > 0x7e && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
-}
-
-// line appends d to the pending lines.
-func (l *Log) line(d screening.Decision) {
-	var at [len(timeLayout)]byte
-	e := l.enc.Log().Int("v", version).Bytes("time", d.Call.At.AppendFormat(at[:0], timeLayout))
-	l.call(e, d)
-	reputation(e, d)
-	l.verdict(e, d)
-	if d.Failed != nil {
-		e.Str("failed", clip(screening.FailureReason(d.Failed)))
-	}
-	e.Float64("took", float64(d.Took.Microseconds())/1000).Str("policy", d.Policy).Stringer("mode", d.Mode).Send()
-}
-
-// call adds who called whom.
-func (l *Log) call(e *zerolog.Event, d screening.Decision) {
-	from := d.Number.Digits
-	if l.mask {
-		from = d.Number.Masked()
-	}
-	e.Str("call", clip(d.Call.ID)).Str("trunk", d.Call.Trunk).Str("from", clip(from)).Str("class", string(d.Number.Class))
-	text(e, "name", l.veil(d.Call.Name))
-	e.Str("header", clip(d.Call.Header)).Bool("withheld", d.Call.Withheld)
-	if d.Called.Digits != "" {
-		e.Str("to", clip(d.Called.Digits))
-	} else {
-		e.Str("to", clip(d.Call.To))
-	}
-}
-
-// reputation adds what was known of the caller, and from where.
-func reputation(e *zerolog.Event, d screening.Decision) {
-	text(e, "category", string(d.Reputation.Category))
-	text(e, "label", d.Reputation.Label)
-	if d.Reputation.Marks != 0 {
-		e.Int("marks", d.Reputation.Marks)
-	}
-	text(e, "place", d.Reputation.Place)
-	e.Str("source", string(d.Source))
-	if d.Source == screening.SourceCache || d.Source == screening.SourceStale {
-		e.Int64("age", int64(d.Age/time.Second))
-	}
-}
-
-// verdict adds what was decided, by which rule and why.
-func (l *Log) verdict(e *zerolog.Event, d screening.Decision) {
-	v := d.Verdict
-	e.Stringer("verdict", v.Action).Str("rule", v.Rule).Str("why", clip(l.hide(d.Number, v.Why)))
-	if v.Status != 0 {
-		e.Int("status", v.Status)
-	}
-	text(e, "target", v.Target)
-	text(e, "display", l.hide(d.Number, v.Label))
-}
-
-// text adds s, unless there is none.
-func text(e *zerolog.Event, key, s string) {
-	if s != "" {
-		e.Str(key, clip(s))
-	}
-}
-
-// clip cuts s to maxText bytes, between two characters.
-func clip(s string) string {
-	if len(s) <= maxText {
-		return s
-	}
-	n := maxText
-	for n > maxText-utf8.UTFMax && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
-}
-
-// veil masks what may be a number in a display name: callers' systems put the
-// number there, spelled as they please.
-func (l *Log) veil(name string) string {
-	if !l.mask {
-		return name
-	}
-	return number.ReplaceAllStringFunc(name, func(spelled string) string {
-		return screening.Number{Digits: strings.Map(digit, spelled)}.Masked()
-	})
-}
-
-// number is six digits or more, ASCII or full-width, separated or not.
-var number = regexp.MustCompile(`[0-9０-９](?:[ .-]?[0-9０-９]){5,}`)
-
-// digit maps a full-width digit to its ASCII one, and drops what is no digit.
-func digit(r rune) rune {
-	switch {
-	case r >= '0' && r <= '9':
-		return r
-	case r >= '０' && r <= '９':
-		return r - '０' + '0'
-	}
-	return -1
-}
-
-// hide masks the caller's number in a text of ours.
-func (l *Log) hide(n screening.Number, s string) string {
-	if !l.mask || n.Digits == "" {
-		return s
-	}
-	return strings.ReplaceAll(s, n.Digits, n.Masked())
 }

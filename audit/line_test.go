@@ -11,8 +11,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/rs/zerolog"
-
 	"callscreen/screening"
 )
 
@@ -54,20 +52,7 @@ func examples() []screening.Decision {
 }
 
 func TestLinesAreAsDocumented(t *testing.T) {
-	const golden = "../testdata/audit/decisions.jsonl"
-	got := encode(t, "", examples()...)
-	if *update {
-		if err := os.WriteFile(golden, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("lines are\n%s\nwant, as in %s,\n%s", got, golden, want)
-	}
+	golden(t, "decisions.jsonl", encode(t, "", examples()...))
 }
 
 // docs/record.md names the fields in the order in which they are written.
@@ -83,15 +68,21 @@ func TestDocumentNamesEveryField(t *testing.T) {
 			documented = append(documented, name)
 		}
 	}
-	golden := string(encode(t, "", examples()...))
-	at := 0
+	var golden string
+	for _, name := range []string{"decisions", "endings", "calls"} {
+		text, err := os.ReadFile("../testdata/audit/" + name + ".jsonl")
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden += string(text)
+	}
 	for _, name := range documented {
 		if !strings.Contains(golden, `"`+name+`":`) {
 			t.Errorf("field %s is documented but never written", name)
 		}
 	}
 	for line := range strings.Lines(golden) {
-		at = 0
+		at := 0
 		for _, name := range keys(line) {
 			i := index(documented, name)
 			if i < at {
@@ -113,24 +104,82 @@ func TestNumbersInFull(t *testing.T) {
 	}
 }
 
-func TestNumbersInTexts(t *testing.T) {
-	l := &Log{mask: true}
-	for _, tt := range []struct{ in, want string }{
-		{"", ""},
-		{"Bob 12345", "Bob 12345"},
-		{"Bob 1234567", "Bob ****67"},
-		{"+8613041439112 call", "+861****9112 call"},
-		{"130-4143 9112", "130****9112"},
-		{"１３０４１４３９１１２号", "130****9112号"},
-		{"1\x002\xff3 45", "1\x002\xff3 45"},
-	} {
-		if got := l.veil(tt.in); got != tt.want {
-			t.Errorf("veil(%q) = %q; want %q", tt.in, got, tt.want)
+func TestEndingsAreLinesOfTheirOwn(t *testing.T) {
+	var out bytes.Buffer
+	l := open(t, Options{Writer: &out})
+	l.Record(example())
+	for _, e := range endings() {
+		l.Ended(e)
+	}
+	l.Ended(screening.Ending{At: example().Call.At, Status: 200}) // of no call: nobody could tell whose it is
+	shut(t, l)
+	written(t, out.Bytes(), 4)
+	_, got, _ := bytes.Cut(out.Bytes(), []byte("\n"))
+	golden(t, "endings.jsonl", got)
+}
+
+// endings are the three kinds of news.
+func endings() []screening.Ending {
+	at, id := example().Call.At, example().Call.ID
+	return []screening.Ending{
+		{Call: id, At: at.Add(4 * time.Second), Status: 200, Ring: 3210 * time.Millisecond},
+		{Call: id, At: at.Add(time.Minute), By: screening.PartyCallee},
+		{Call: id, At: at.Add(time.Second), Status: 603, By: screening.PartyProxy},
+	}
+}
+
+// A record is exported whole, and as its reader may see it.
+func TestEncodeRecord(t *testing.T) {
+	at := example().Call.At
+	whole := Record{
+		ID: 42, Numbers: Full, Decision: example(), Final: 200, Ring: 3210 * time.Millisecond,
+		Answered: at.Add(4 * time.Second), Ended: at.Add(time.Minute), EndedBy: screening.PartyCaller,
+	}
+	hidden := whole
+	hidden.Numbers, hidden.Decision.Number.Digits, hidden.Decision.Call.Name = Hash, "#9f86d081884c7d65", "张三"
+	hidden.Final, hidden.Answered, hidden.Ended = 0, time.Time{}, time.Time{}
+	back := whole
+	back.Ended = at // the clock was set back
+	var got bytes.Buffer
+	for _, p := range []Privacy{{Level: Full}, {}} {
+		e, err := NewEncoder(&got, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range []Record{whole, hidden, back} {
+			if err := e.Encode(&r); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	n := example().Number
-	if got, want := l.hide(n, "13041439112 is listed since 2026-11-24"), "130****9112 is listed since 2026-11-24"; got != want {
-		t.Errorf("hide = %q; want %q", got, want)
+	golden(t, "calls.jsonl", got.Bytes())
+}
+
+func TestEncodeSaysWhenTheWriterFails(t *testing.T) {
+	e, err := NewEncoder(writeFunc(func([]byte) (int, error) { return 0, io.ErrClosedPipe }), Privacy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Encode(&Record{}); err != io.ErrClosedPipe {
+		t.Errorf("Encode = %v; want %v", err, io.ErrClosedPipe)
+	}
+}
+
+// golden compares got with a file of testdata/audit, or writes it with -update.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	file := "../testdata/audit/" + name
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("lines are\n%s\nwant, as in %s,\n%s", got, file, want)
 	}
 }
 
@@ -226,12 +275,12 @@ func BenchmarkRecord(b *testing.B) {
 }
 
 func BenchmarkLine(b *testing.B) {
-	l := &Log{mask: true}
-	l.enc = zerolog.New(&l.pending)
+	var e encoder
+	e.init(Privacy{})
 	d := example()
 	b.ReportAllocs()
 	for b.Loop() {
-		l.pending = l.pending[:0]
-		l.line(d)
+		e.pending = e.pending[:0]
+		e.decision(&d)
 	}
 }
