@@ -30,6 +30,8 @@ var modules = []string{
 	"github.com/emiago/sipgo",
 	"github.com/google/go-cmp",
 	"github.com/hashicorp/golang-lru/v2",
+	"github.com/jackc/pgx/v5",
+	"github.com/pressly/goose/v3",
 	"github.com/rogpeppe/go-internal",
 	"github.com/rs/zerolog",
 	"github.com/sony/gobreaker/v2",
@@ -38,19 +40,23 @@ var modules = []string{
 	"golang.org/x/text",
 	"golang.org/x/time",
 	"gopkg.in/yaml.v3",
+	"modernc.org/sqlite",
 	"pgregory.net/rapid",
 }
 
 // The rooms, and what of the world outside each must not know: a package, or
-// with a slash at its end all below it.
+// with a slash at its end all below it. A package inside a room that needs more
+// of the world than the room has a line of its own, and a reason.
 var rooms = map[string][]string{
 	"screening": {"net", "net/", "os", "database/", "github.com/emiago/"},
 	"sipagent":  {"net/http", "database/", "gopkg.in/yaml.v3"},
 	"juhe":      {"database/", "github.com/emiago/"},
 	"audit":     {"net", "net/", "github.com/emiago/"},
-	"console":   {"github.com/emiago/"},
-	"directory": {"github.com/emiago/"},
-	"state":     {"net", "net/", "database/", "github.com/emiago/"},
+	// Databases are named by URLs; their drivers do the talking.
+	"audit/store": {"net", "net/http", "net/netip", "github.com/emiago/"},
+	"console":     {"github.com/emiago/"},
+	"directory":   {"github.com/emiago/"},
+	"state":       {"net", "net/", "database/", "github.com/emiago/"},
 }
 
 // These know every room; no room knows them.
@@ -149,6 +155,11 @@ func TestImportRule(t *testing.T) {
 		{"sipagent/wire/scan.go", "callscreen/screening", false},
 		{"sipagent/agent.go", "callscreen/audit", false},
 		{"audit/audit.go", "callscreen/sipagent", false},
+		{"audit/audit.go", "net/url", false},
+		{"audit/store/database.go", "net/url", true},
+		{"audit/store/database.go", "net/http", false},
+		{"audit/store/database.go", "callscreen/audit", true},
+		{"audit/store/database.go", "callscreen/juhe", false},
 		{"juhe/juhe.go", "callscreen/juhe/juhesim", false},
 		{"juhe/juhe_test.go", "callscreen/juhe/juhesim", true},
 		{"console/console_test.go", "callscreen/juhe/juhesim", true},
@@ -181,6 +192,9 @@ func offence(s source, to string) string {
 	foreign, known := rooms[from]
 	if !known {
 		return from + " is no room of this house"
+	}
+	if own, exempt := rooms[s.dir]; exempt {
+		foreign = own
 	}
 	if dir, ours := strings.CutPrefix(to, module+"/"); ours {
 		return offenceInside(s, from, dir)

@@ -103,10 +103,10 @@ func (e *encoder) record(r *Record) {
 // ending appends the line of news of a call.
 func (e *encoder) ending(n *screening.Ending) {
 	if n.Status == 0 {
-		e.begin(eventEnd, n.At).Str("call", clip(n.Call)).Str("ended_by", string(n.By)).Send()
+		e.begin(eventEnd, n.At).Str("call", Clip(n.Call)).Str("ended_by", string(n.By)).Send()
 		return
 	}
-	line := e.begin(eventAnswer, n.At).Str("call", clip(n.Call)).Int("final", n.Status).Float64("ring", seconds(n.Ring))
+	line := e.begin(eventAnswer, n.At).Str("call", Clip(n.Call)).Int("final", n.Status).Float64("ring", seconds(n.Ring))
 	text(line, "ended_by", string(n.By))
 	line.Send()
 }
@@ -119,17 +119,17 @@ func decided(e *zerolog.Event, d *screening.Decision, p Privacy) {
 	reputation(e, d)
 	verdict(e, d, p)
 	if d.Failed != nil {
-		e.Str("failed", clip(screening.FailureReason(d.Failed)))
+		e.Str("failed", Clip(screening.FailureReason(d.Failed)))
 	}
 	e.Float64("took", float64(d.Took.Microseconds())/1000).Str("policy", d.Policy).Stringer("mode", d.Mode)
 }
 
 // call adds who called whom.
 func call(e *zerolog.Event, d *screening.Decision, p Privacy) {
-	e.Str("call", clip(d.Call.ID)).Str("trunk", d.Call.Trunk)
-	e.Str("from", clip(p.Number(d.Number.Digits))).Str("class", string(d.Number.Class))
+	e.Str("call", Clip(d.Call.ID)).Str("trunk", d.Call.Trunk)
+	e.Str("from", Clip(p.Number(d.Number.Digits))).Str("class", string(d.Number.Class))
 	text(e, "name", p.Text(d.Call.Name))
-	e.Str("header", clip(d.Call.Header)).Bool("withheld", d.Call.Withheld).Str("to", clip(calledNumber(d)))
+	e.Str("header", Clip(d.Call.Header)).Bool("withheld", d.Call.Withheld).Str("to", Clip(calledNumber(d)))
 }
 
 // reputation adds what was known of the caller, and from where.
@@ -149,7 +149,7 @@ func reputation(e *zerolog.Event, d *screening.Decision) {
 // verdict adds what was decided, by which rule and why.
 func verdict(e *zerolog.Event, d *screening.Decision, p Privacy) {
 	v := d.Verdict
-	e.Stringer("verdict", v.Action).Str("rule", v.Rule).Str("why", clip(p.Own(v.Why, d.Number)))
+	e.Stringer("verdict", v.Action).Str("rule", v.Rule).Str("why", Clip(p.Own(v.Why, d.Number)))
 	if v.Status != 0 {
 		e.Int("status", v.Status)
 	}
@@ -160,12 +160,13 @@ func verdict(e *zerolog.Event, d *screening.Decision, p Privacy) {
 // text adds s, unless there is none.
 func text(e *zerolog.Event, key, s string) {
 	if s != "" {
-		e.Str(key, clip(s))
+		e.Str(key, Clip(s))
 	}
 }
 
-// clip cuts s to maxText bytes, between two characters.
-func clip(s string) string {
+// Clip cuts a stranger's text to what records keep of it: 512 bytes, between two
+// characters.
+func Clip(s string) string {
 	if len(s) <= maxText {
 		return s
 	}

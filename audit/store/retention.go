@@ -1,0 +1,83 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+const (
+	pruneFirst = 10 * time.Minute // after the start: clocks of small machines are set by then
+	pruneEvery = 24 * time.Hour
+	pruneMost  = 1000 // calls deleted at once, so that new ones get in between
+	prunePause = 20 * time.Millisecond
+	clockSlack = time.Hour
+)
+
+// retain deletes old calls, every day until ctx ends. A clock that jumped since the
+// last time is not believed before the next.
+func (s *Store) retain(ctx context.Context, keep time.Duration) {
+	last := time.Now()
+	for wait := pruneFirst; ; wait = pruneEvery {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+		now := time.Now()
+		wall := now.Round(0).Sub(last.Round(0)) // Round takes the monotonic clock off
+		if jumped(wall, now.Sub(last)) {
+			s.log.Warn().Msg("clock was set: old calls are not deleted today")
+		} else if n, err := s.Prune(ctx, now.Add(-keep)); err != nil {
+			s.note(err)
+		} else if n > 0 {
+			s.log.Info().Msg(fmt.Sprintf("%d calls older than %v deleted", n, keep))
+		}
+		last = now
+	}
+}
+
+// jumped reports whether the clock on the wall went otherwise than time did.
+func jumped(wall, passed time.Duration) bool { return (wall - passed).Abs() > clockSlack }
+
+// Prune deletes the calls before a time, and what is counted of their hours. It
+// returns how many calls it deleted.
+func (s *Store) Prune(ctx context.Context, before time.Time) (deleted int64, err error) {
+	db, err := s.database.open(mending)
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	at := micros(before)
+	for {
+		n, err := affected(db.ExecContext(ctx, "DELETE FROM calls WHERE id IN (SELECT id FROM calls WHERE at < $1 ORDER BY at, id LIMIT $2)", at, pruneMost))
+		deleted += n
+		if err != nil {
+			return deleted, fmt.Errorf("store: deleting old calls: %w", err)
+		}
+		if n < pruneMost {
+			break
+		}
+		select {
+		case <-time.After(prunePause):
+		case <-ctx.Done():
+			return deleted, ctx.Err()
+		}
+	}
+	_, err = db.ExecContext(ctx, "DELETE FROM hours WHERE hour < $1", hourOf(before))
+	if err == nil {
+		_, err = db.ExecContext(ctx, "DELETE FROM writers WHERE at < $1", at)
+	}
+	if err != nil {
+		return deleted, fmt.Errorf("store: deleting old hours: %w", err)
+	}
+	return deleted, nil
+}
+
+func affected(r sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
