@@ -61,6 +61,7 @@ type Log struct {
 	next    atomic.Pointer[file] // opened by Reopen, not yet written to
 	wake    chan struct{}        // Reopen's tap on the writer's shoulder
 	queue   chan item
+	ops     chan func()  // run by the writer between two lines
 	closing sync.RWMutex // held for writing while closed changes
 	closed  bool
 	done    chan struct{} // closed when the writer has ended
@@ -91,6 +92,7 @@ func Open(o Options) (*Log, error) {
 		log:   o.Logger, start: time.Now(), out: o.Writer,
 		wake:  make(chan struct{}, 1),
 		queue: make(chan item, cmp.Or(o.Queue, 4096)),
+		ops:   make(chan func()),
 		done:  make(chan struct{}),
 	}
 	l.init(Privacy{o.Numbers, o.Key})
@@ -221,6 +223,8 @@ func (l *Log) write() {
 			}
 		case <-l.wake:
 			l.swap()
+		case op := <-l.ops:
+			op()
 		}
 	}
 }

@@ -67,6 +67,19 @@ func Digest(key []byte, s string) string {
 	return "#" + hex.EncodeToString(h.Sum(nil)[:8])
 }
 
+// Core returns the digits of a number that every way of writing it has; empty where
+// they are so few that other things have them too.
+func Core(n screening.Number) string {
+	digits := strings.TrimPrefix(n.Digits, "+")
+	if n.Class == screening.ClassLandline {
+		digits = strings.TrimPrefix(digits, "0")
+	}
+	if len(digits) < 7 {
+		return ""
+	}
+	return digits
+}
+
 // Text rewrites what may be a number in a stranger's text, spelled as they please:
 // six digits or more.
 func (p Privacy) Text(s string) string {

@@ -85,26 +85,13 @@ func (s *Store) eraseSpool(ctx context.Context, n screening.Number) (int, error)
 	}
 }
 
-// core returns the digits of n that every way of writing it has, empty where they
-// are so few that other things have them too.
-func core(n screening.Number) string {
-	digits := strings.TrimPrefix(n.Digits, "+")
-	if n.Class == screening.ClassLandline {
-		digits = strings.TrimPrefix(digits, "0")
-	}
-	if len(digits) < 7 {
-		return ""
-	}
-	return digits
-}
-
 // holds reports whether a call in the spool holds n.
 func (s *Store) holds(r *row, n screening.Number) bool {
 	if r.Called == n.Digits || r.Number == n.Digits || r.Number != "" && r.Numbers != audit.Full &&
 		r.Number == (audit.Privacy{Level: r.Numbers, Key: s.privacy.Key}).Number(n.Digits) {
 		return true
 	}
-	digits := core(n)
+	digits := audit.Core(n)
 	return digits != "" && (strings.Contains(r.Decision, digits) || strings.Contains(r.Call, digits))
 }
 
@@ -112,7 +99,7 @@ func (s *Store) holds(r *row, n screening.Number) bool {
 func (s *Store) eraseCalls(ctx context.Context, db *sql.DB, n screening.Number, e Erasure) (int64, error) {
 	q := &query{}
 	q.add("DELETE FROM calls WHERE number IN (", strings.Join(q.spellings(n.Digits, s.privacy), ", "), ") OR called = ", q.arg(n.Digits))
-	if digits := core(n); digits != "" {
+	if digits := audit.Core(n); digits != "" {
 		q.add(" OR decision LIKE ", q.arg("%"+digits+"%"), " OR call LIKE ", q.arg("%"+digits+"%"))
 	}
 	tx, err := db.BeginTx(ctx, nil)
@@ -162,24 +149,15 @@ func (d database) compact(ctx context.Context, db *sql.DB) error {
 	return checkpoint(ctx, db)
 }
 
-// checkpoint moves SQLite's log into the file and empties it. Readers and writers
-// may be in the way for a moment.
+// checkpoint moves SQLite's log into the file and empties it, as soon as nobody
+// reads what is in it.
 func checkpoint(ctx context.Context, db *sql.DB) error {
-	for tries := 0; ; tries++ {
-		var busy, frames, moved int
-		if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved); err != nil {
-			return err
-		}
-		if busy == 0 {
-			return nil
-		}
-		if tries == 20 {
-			return errors.New("log is in use")
-		}
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	var busy, frames, moved int
+	if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved); err != nil {
+		return err
 	}
+	if busy != 0 {
+		return errors.New("log is in use")
+	}
+	return nil
 }
