@@ -55,6 +55,9 @@ func (d database) open(r role) (*sql.DB, error) {
 	}
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
+	if r == reading {
+		db.SetConnMaxLifetime(time.Second) // the file may have been set aside, and another be in its place
+	}
 	return db, nil
 }
 
