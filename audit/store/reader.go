@@ -17,6 +17,7 @@ var ErrNotFound = errors.New("store: no such call")
 // goroutines. A question that ends with its context holds up nobody.
 type Reader struct {
 	db      *sql.DB
+	file    string // SQLite's; empty: PostgreSQL
 	privacy audit.Privacy
 }
 
@@ -36,7 +37,7 @@ func OpenReader(o Options) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{db, o.privacy()}, nil
+	return &Reader{db, o.File, o.privacy()}, nil
 }
 
 // Close ends the Reader.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"callscreen/audit"
 	"callscreen/screening"
 )
 
@@ -31,11 +32,15 @@ func (r *Reader) Group(ctx context.Context, f Filter, column string, limit int) 
 	if !slices.Contains(Columns, column) {
 		return nil, fmt.Errorf("%w: %q", ErrColumn, column)
 	}
+	return r.groups(ctx, grouping(&f, column, limit, r.privacy))
+}
+
+func grouping(f *Filter, column string, limit int, p audit.Privacy) *query {
 	q := &query{}
 	q.add("SELECT CAST(", column, " AS TEXT), count(*), max(at) FROM calls")
-	q.where(&f, r.privacy)
+	q.where(f, p)
 	q.add(" GROUP BY ", column, " ORDER BY count(*) DESC, ", column, " LIMIT ", q.arg(limit))
-	return r.groups(ctx, q)
+	return q
 }
 
 // Hour is how many calls of a kind came in an hour.
@@ -94,17 +99,27 @@ func (r *Reader) Stats(ctx context.Context, since, until time.Time) (*Stats, err
 		return nil, err
 	}
 	s := summarize(hours)
-	s.Callers, err = r.callers(ctx, since, until)
+	s.Callers, err = r.groups(ctx, r.calling(since, until))
 	return s, err
 }
 
-// callers returns who called most. "at + 0" keeps databases from the index on at:
-// that on number holds all that is asked for, in the order to count it in.
-func (r *Reader) callers(ctx context.Context, since, until time.Time) ([]Group, error) {
+// calling asks who called most. Only of the few that did it asks when they did last.
+func (r *Reader) calling(since, until time.Time) *query {
 	q := &query{}
-	q.add("SELECT number, count(*), max(at) FROM calls WHERE at + 0 >= ", q.arg(micros(since)), " AND at + 0 < ", q.arg(micros(until)),
-		" AND number <> '' GROUP BY number ORDER BY count(*) DESC, number LIMIT 10")
-	return r.groups(ctx, q)
+	from, to := q.arg(micros(since)), q.arg(micros(until))
+	q.add("SELECT number, calls, (SELECT max(at) FROM calls WHERE calls.number = most.number AND at < ", to, ") FROM (",
+		"SELECT number, count(*) AS calls FROM calls", r.by("calls_number"), " WHERE at >= ", from, " AND at < ", to,
+		" AND number <> '' GROUP BY number ORDER BY count(*) DESC, number LIMIT 10) AS most ORDER BY calls DESC, number")
+	return q
+}
+
+// by has SQLite use an index that holds all that is asked for, in the order to count
+// it in; it would rather take the index on the times and look up every call.
+func (r *Reader) by(index string) string {
+	if r.file == "" {
+		return ""
+	}
+	return " INDEXED BY " + index
 }
 
 func (r *Reader) groups(ctx context.Context, q *query) ([]Group, error) {

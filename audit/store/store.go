@@ -76,7 +76,7 @@ func Open(o Options) (*Store, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Store{
-		Reader: Reader{db: reader, privacy: privacy}, database: d, privacy: privacy, log: o.Logger, stop: cancel,
+		Reader: Reader{reader, o.File, privacy}, database: d, privacy: privacy, log: o.Logger, stop: cancel,
 		queue: make(chan item, cmp.Or(o.Queue, 8192)), ops: make(chan func(*writer)), ended: make(chan struct{}),
 	}
 	s.health.init(o.Logger)
