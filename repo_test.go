@@ -54,6 +54,11 @@ var rooms = map[string][]string{
 	"audit":     {"net", "net/", "github.com/emiago/"},
 	// Databases are named by URLs; their drivers do the talking.
 	"audit/store": {"net", "net/http", "net/netip", "github.com/emiago/"},
+	// SIP messages have addresses; hep sends them to Homer.
+	"audit/trace": {"net", "net/http", "net/url", "github.com/emiago/"},
+	"audit/hep":   {"net/http", "net/url", "github.com/emiago/"},
+	// Webhooks are HTTP.
+	"audit/notify": {"github.com/emiago/"},
 	"console":     {"github.com/emiago/"},
 	"directory":   {"github.com/emiago/"},
 	"state":       {"net", "net/", "database/", "github.com/emiago/"},
@@ -158,6 +163,12 @@ func TestImportRule(t *testing.T) {
 		{"audit/audit.go", "net/url", false},
 		{"audit/store/database.go", "net/url", true},
 		{"audit/store/database.go", "net/http", false},
+		{"audit/trace/pcap.go", "net/netip", true},
+		{"audit/trace/pcap.go", "net", false},
+		{"audit/hep/hep.go", "net", true},
+		{"audit/hep/hep.go", "net/http", false},
+		{"audit/notify/webhook.go", "net/http", true},
+		{"audit/export/export.go", "net/netip", false},
 		{"audit/store/database.go", "callscreen/audit", true},
 		{"audit/store/database.go", "callscreen/juhe", false},
 		{"juhe/juhe.go", "callscreen/juhe/juhesim", false},

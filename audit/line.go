@@ -45,6 +45,16 @@ func NewEncoder(w io.Writer, p Privacy) (*Encoder, error) {
 // whole stay as it holds them.
 func (e *Encoder) Encode(r *Record) error {
 	e.record(r)
+	return e.flush()
+}
+
+// Decision writes one decision as one line.
+func (e *Encoder) Decision(d *screening.Decision) error {
+	e.decision(d)
+	return e.flush()
+}
+
+func (e *Encoder) flush() error {
 	_, err := e.out.Write(e.pending)
 	e.pending = e.pending[:0]
 	return err
