@@ -90,40 +90,47 @@ func TestFullDiskCountsEveryLine(t *testing.T) {
 	}
 }
 
+// Also when the file was begun by setting another aside, and it goes on being set
+// aside afterwards.
 func TestCutTakesTheHalfLineOffTheFile(t *testing.T) {
-	for _, before := range []string{"", `{"v":1,"call":"before"}` + "\n"} {
-		path := filepath.Join(t.TempDir(), "record.jsonl")
-		if before != "" {
-			if err := os.WriteFile(path, []byte(before), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		f, err := files{path: path, megabytes: 1}.open()
-		if err != nil {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "record.jsonl")
+	f, err := files{path: path, megabytes: 1}.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	filler := bytes.Repeat([]byte(`{"v":1,"call":"`+strings.Repeat("x", 1000)+"\"}\n"), 1000)
+	for range 2 { // the second sets the first aside
+		if _, err := f.Write(filler); err != nil {
 			t.Fatal(err)
 		}
-		l := &Log{file: f, out: writeFunc(func(p []byte) (int, error) {
-			n, _ := f.Write(p[:len(p)-5])
-			return n, syscall.ENOSPC
-		})}
-		l.init(Privacy{})
-		l.line(&item{decision: decision("kept")})
-		l.line(&item{decision: decision("half")})
-		l.flush()
-		if l.torn || l.Dropped() != 1 {
-			t.Errorf("torn %v, dropped %d; want false, 1", l.torn, l.Dropped())
-		}
-		l.out = f
-		l.line(&item{decision: decision("after")})
-		l.flush()
-		n := strings.Count(before, "\n")
-		got := read(t, path, n+2)[n:]
-		if got[0]["call"] != "kept" || got[1]["call"] != "after" {
-			t.Errorf("file holds %v; want kept, after", got)
-		}
-		if err := f.Close(); err != nil {
-			t.Error(err)
-		}
+	}
+	l := &Log{file: f, out: writeFunc(func(p []byte) (int, error) {
+		n, _ := f.Write(p[:len(p)-5])
+		return n, syscall.ENOSPC
+	})}
+	l.init(Privacy{})
+	l.line(&item{decision: decision("kept")})
+	l.line(&item{decision: decision("half")})
+	l.flush()
+	if l.torn || l.Dropped() != 1 {
+		t.Errorf("torn %v, dropped %d; want false, 1", l.torn, l.Dropped())
+	}
+	l.out = f
+	l.line(&item{decision: decision("after")})
+	l.flush()
+	got := read(t, path, 1002)[1000:]
+	if got[0]["call"] != "kept" || got[1]["call"] != "after" {
+		t.Errorf("file holds %v; want kept, after", got)
+	}
+	if _, err := f.Write(filler); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := filepath.Glob(filepath.Join(dir, "*-size*")); err != nil || len(found) != 2 {
+		t.Errorf("set aside are %v, %v; want two files", found, err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -168,7 +168,7 @@ func TestAnswers(t *testing.T) {
 						a = ok
 					}
 					done = time.Now()
-					return a.status, http.Header{"Retry-After": {a.after}}, a.body, a.err
+					return a.status, http.Header{"Retry-After": {a.after}, "Location": {"https://elsewhere.example.com/"}}, a.body, a.err
 				})})
 				h.Send(quota(1))
 				time.Sleep(2 * time.Hour)

@@ -122,6 +122,18 @@ func TestDecisionsHideNumbers(t *testing.T) {
 	}
 }
 
+// A caller has one hash, in the column that is searched and in the decision.
+func TestOneHashForACaller(t *testing.T) {
+	for _, digits := range []string{"13041439112", "+85221234567", "95588"} {
+		p := audit.Privacy{Level: audit.Hash, Key: key}
+		r := newRow(&screening.Decision{Number: screening.Number{Digits: digits}}, p)
+		got, err := decodeDecision(r.Decision)
+		if want := p.Number(digits); err != nil || got.Number.Digits != want || r.Number != want {
+			t.Errorf("%s: column %s, decision %s, %v; want %s", digits, r.Number, got.Number.Digits, err, want)
+		}
+	}
+}
+
 func TestLongTextsAreCut(t *testing.T) {
 	d := screening.Decision{Call: screening.Call{Name: strings.Repeat("长", 10_000), ID: strings.Repeat("i", 10_000)}}
 	text := encodeDecision(&d, full)

@@ -85,6 +85,7 @@ func lasting(t *testing.T, s *Store, felt func(State) bool) {
 func spooling(st State) bool { return !st.Up && st.Spooled > 0 }
 
 func TestLockedDatabase(t *testing.T) {
+	t.Parallel()
 	var told syncBuffer
 	o := Options{File: filepath.Join(t.TempDir(), "record.db"), Logger: zerolog.New(&told)}
 	s := open(t, o)
@@ -131,6 +132,7 @@ func (b *syncBuffer) String() string {
 }
 
 func TestPostgresStoppedAndStarted(t *testing.T) {
+	t.Parallel()
 	server, err := newServer()
 	needed(t, server, err)
 	t.Cleanup(server.remove)
@@ -155,6 +157,7 @@ func TestPostgresStoppedAndStarted(t *testing.T) {
 // A full disk takes neither calls nor spool. What waits in the queue is not lost when
 // there is room again in time, what is lost is counted, and recording resumes.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	dir := tmpfs(t, "size=2m")
 	s := open(t, Options{File: filepath.Join(dir, "record.db"), Queue: 512})
 	l := startLoad(s)
@@ -188,6 +191,7 @@ func tmpfs(t *testing.T, size string) string {
 
 // Whatever happened to the file, there is a record of the next call.
 func TestDamagedDatabase(t *testing.T) {
+	t.Parallel()
 	healthy := filepath.Join(t.TempDir(), "record.db")
 	s := open(t, Options{File: healthy})
 	var calls []screening.Decision

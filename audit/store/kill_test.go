@@ -84,6 +84,7 @@ func killed(t *testing.T, dir string, first int64) (calls []told, at time.Time) 
 // After kill -9 the record opens and holds every call but those of the last second,
 // in the database as in the JSON lines.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	first, lostMost := int64(0), 0
 	for range *kills {

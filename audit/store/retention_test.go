@@ -204,6 +204,25 @@ func TestEraseHiddenNumbers(t *testing.T) {
 	})
 }
 
+// What still waits to be written is erased too.
+func TestEraseWhatIsQueued(t *testing.T) {
+	s := open(t, Options{File: filepath.Join(t.TempDir(), "record.db"), Key: key})
+	for range 10 {
+		held, let := make(chan struct{}), make(chan struct{})
+		s.ops <- func(*writer) {
+			close(held)
+			<-let
+		}
+		<-held
+		s.Record(example(0))
+		time.AfterFunc(time.Millisecond, func() { close(let) })
+		erased, err := s.Erase(t.Context(), example(0).Number)
+		if left := len(all(t, s, Filter{})); err != nil || erased.Calls != 1 || left != 0 {
+			t.Fatalf("Erase = %+v, %v, %d calls left; want one erased", erased, err, left)
+		}
+	}
+}
+
 // A short number is erased where it is the caller's or the called one, and not
 // where other digits hold it by chance.
 func TestEraseAShortNumber(t *testing.T) {

@@ -97,7 +97,7 @@ func TestSpoolKeepsOrder(t *testing.T) {
 func TestSpoolOutlivesItsProcess(t *testing.T) {
 	s := testSpool(t, 1<<20)
 	put(t, s, calls(1, "a"), calls(2, "b"))
-	for _, tail := range []string{"", `{"writer":"w","seq":3,"ro`} {
+	for _, tail := range []string{"", `{"writer":"w","seq":3,"rows":[{"call":"` + strings.Repeat("x", 1000)} {
 		f, err := os.OpenFile(s.path, os.O_APPEND|os.O_WRONLY, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -107,6 +107,9 @@ func TestSpoolOutlivesItsProcess(t *testing.T) {
 		}
 		f.Close()
 		again := reopened(t, s.path)
+		if info, err := os.Stat(s.path); err != nil || info.Size() != again.size {
+			t.Errorf("with %q at the end the file has %d bytes, %v; want %d", tail, info.Size(), err, again.size)
+		}
 		put(t, again, calls(4, "c"))
 		want := []string{"a", "b", "c"}
 		if tail != "" {
@@ -163,6 +166,27 @@ func TestSpoolIsBounded(t *testing.T) {
 	}
 	if info, err := os.Stat(s.path); err != nil || info.Size() > 500 {
 		t.Errorf("spool of %d bytes, %v; want at most 500", info.Size(), err)
+	}
+	if got := drained(t, s); len(got) != n-1 {
+		t.Errorf("out came %d; want %d", len(got), n-1)
+	}
+}
+
+// Half of a batch that still fitted on the disk is taken off again.
+func TestSpoolOnAFullDisk(t *testing.T) {
+	path := filepath.Join(tmpfs(t, "size=64k"), "spool")
+	s, err := openSpool(path, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	n := 0
+	for ; err == nil; n++ {
+		err = s.put(calls(int64(n), strings.Repeat("x", 10_000)))
+	}
+	info, statErr := os.Stat(path)
+	if n < 2 || statErr != nil || info.Size() != s.size {
+		t.Errorf("after %d batches, %v: %d bytes on the disk, %v; want %d", n, err, info.Size(), statErr, s.size)
 	}
 	if got := drained(t, s); len(got) != n-1 {
 		t.Errorf("out came %d; want %d", len(got), n-1)

@@ -247,6 +247,16 @@ func TestBatchesGrow(t *testing.T) {
 	}
 }
 
+func TestNewsIsOfTheLastCallOfABatch(t *testing.T) {
+	b := &batch{}
+	b.add(&item{decision: example(0)}, full)
+	b.add(&item{decision: example(0)}, full)
+	b.add(&item{ending: screening.Ending{Call: example(0).Call.ID, At: noon, Status: 200}}, full)
+	if b.Rows[0].Final != 0 || b.Rows[1].Final != 200 {
+		t.Errorf("finals are %d, %d; want 0, 200", b.Rows[0].Final, b.Rows[1].Final)
+	}
+}
+
 // A Call-ID may come again; news is of the last call that has it. News of a call
 // that is not recorded changes nothing.
 func TestNewsIsOfTheLastCall(t *testing.T) {

@@ -253,6 +253,17 @@ func TestPcap(t *testing.T) {
 	}
 }
 
+// A checksum of 0 says that there is none, so it is written as its other form.
+func TestChecksumIsNeverNone(t *testing.T) {
+	m := message("a", "xx", carrier, us, 0)
+	for n := range 1 << 16 {
+		binary.BigEndian.PutUint16(m.Raw, uint16(n))
+		if p := packetOf(&m); p[26] == 0 && p[27] == 0 {
+			t.Fatalf("payload %x has no checksum", m.Raw)
+		}
+	}
+}
+
 type failing struct{ after int }
 
 func (f *failing) Write(p []byte) (int, error) {
