@@ -6,6 +6,7 @@ import (
 	"flag"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,18 +56,28 @@ func TestLinesAreAsDocumented(t *testing.T) {
 	golden(t, "decisions.jsonl", encode(t, "", examples()...))
 }
 
-// docs/record.md names the fields in the order in which they are written.
-func TestDocumentNamesEveryField(t *testing.T) {
-	doc, err := os.ReadFile("../docs/record.md")
+// fields returns the fields that a page documents, in its order.
+func fields(t *testing.T, page string) (names []string) {
+	t.Helper()
+	doc, err := os.ReadFile("../docs/" + page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var documented []string
 	for line := range strings.Lines(string(doc)) {
 		if rest, ok := strings.CutPrefix(line, "| `"); ok {
 			name, _, _ := strings.Cut(rest, "`")
-			documented = append(documented, name)
+			names = append(names, name)
 		}
+	}
+	return names
+}
+
+// docs/record.md names the fields in the order in which they are written, and so
+// does its translation.
+func TestDocumentNamesEveryField(t *testing.T) {
+	documented := fields(t, "record.md")
+	if translated := fields(t, "record.zh.md"); !slices.Equal(documented, translated) {
+		t.Errorf("record.zh.md names the fields\n%v\nrecord.md\n%v", translated, documented)
 	}
 	var golden string
 	for _, name := range []string{"decisions", "endings", "calls"} {
