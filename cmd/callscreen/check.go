@@ -7,12 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"gopkg.in/yaml.v3"
 
 	"callscreen/juhe"
-	"callscreen/screening"
 	"callscreen/screening/strictyaml"
 )
 
@@ -23,7 +23,8 @@ func newCheck() *cobra.Command {
 		Use:   "check [FILE...]",
 		Short: "Find what is wrong with the configuration and the policy",
 		Long: "Reads the configuration and the files that it names, or else just the files that are given, and\n" +
-			"tells everything that is wrong with them as file:line:column. It changes nothing and asks nobody.\n\n" +
+			"tells everything that is wrong with them as file:line:column, and warns of what is odd about a policy.\n" +
+			"A policy is checked with the lists and calendars that it names. It changes nothing and asks nobody.\n\n" +
 			"Exit code 3: something is wrong.",
 		RunE: func(cmd *cobra.Command, files []string) error {
 			var r report
@@ -34,7 +35,7 @@ func newCheck() *cobra.Command {
 			if asJSON {
 				print = r.printJSON
 			}
-			return errors.Join(print(cmd.OutOrStdout()), r.verdict())
+			return errors.Join(print(cmd.OutOrStdout()), r.warn(cmd.ErrOrStderr()), r.verdict())
 		},
 	}
 	configFlag(cmd, &named)
@@ -47,8 +48,9 @@ type report []checked
 
 type checked struct {
 	file  string
-	found string // what is in it
-	err   error  // what is wrong with it
+	found string            // what is in it
+	odd   strictyaml.Errors // what may be meant otherwise
+	err   error             // what is wrong with it
 }
 
 // all checks the files, or else the configuration that is named or found with
@@ -122,19 +124,19 @@ func (r *report) config(file string, text []byte) {
 }
 
 func (r *report) policy(file string, text []byte) {
-	p, err := screening.ParsePolicy(file, text)
-	found := ""
-	if err == nil {
-		found = "policy, " + describePolicy(p)
+	p, err := compilePolicy(file, text)
+	if err != nil {
+		r.add(file, "", err)
+		return
 	}
-	r.add(file, found, err)
+	*r = append(*r, checked{file: file, found: "policy, " + describePolicy(p), odd: p.Warnings(time.Now())})
 }
 
 func (r *report) add(file, found string, err error) {
 	if err != nil {
 		found = ""
 	}
-	*r = append(*r, checked{file, found, err})
+	*r = append(*r, checked{file: file, found: found, err: err})
 }
 
 func (c *config) describe() string {
@@ -155,6 +157,16 @@ func (r report) verdict() error {
 		all = append(all, c.err)
 	}
 	return exitWith(exitConfiguration, errors.Join(all...))
+}
+
+// warn tells what is odd about the files.
+func (r report) warn(w io.Writer) error {
+	for _, c := range r {
+		if err := printWarnings(w, c.odd); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r report) print(w io.Writer) error {
@@ -178,14 +190,18 @@ func (r report) printJSON(w io.Writer) error {
 		Hint   string `json:"hint,omitempty"`
 	}
 	type file struct {
-		File   string  `json:"file"`
-		OK     bool    `json:"ok"`
-		Found  string  `json:"found,omitempty"`
-		Errors []place `json:"errors,omitempty"`
+		File     string  `json:"file"`
+		OK       bool    `json:"ok"`
+		Found    string  `json:"found,omitempty"`
+		Warnings []place `json:"warnings,omitempty"`
+		Errors   []place `json:"errors,omitempty"`
 	}
 	all := make([]file, len(r))
 	for i, c := range r {
 		all[i] = file{File: c.file, OK: c.err == nil, Found: c.found}
+		for _, odd := range c.odd {
+			all[i].Warnings = append(all[i].Warnings, place(odd))
+		}
 		for _, err := range single(c.err) {
 			at := strictyaml.Error{File: c.file, Text: err.Error()}
 			errors.As(err, &at)

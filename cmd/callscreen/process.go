@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -47,6 +46,7 @@ func build(c *config, log zerolog.Logger) (_ *process, err error) {
 	if err != nil {
 		return nil, err
 	}
+	p.warn(policy)
 	if err := p.openDirectory(); err != nil {
 		return nil, err
 	}
@@ -70,15 +70,6 @@ func build(c *config, log zerolog.Logger) (_ *process, err error) {
 	return p, nil
 }
 
-// readPolicy reads and compiles the policy that c names.
-func readPolicy(c *config) (*screening.Policy, error) {
-	text, err := os.ReadFile(c.Policy)
-	if err != nil {
-		return nil, c.noPolicy(err)
-	}
-	return screening.ParsePolicy(c.Policy, text)
-}
-
 // certificates reports what is wrong with the TLS files that c names.
 func (c *config) certificates() (err error) {
 	for i, l := range c.Listen {
@@ -90,11 +81,6 @@ func (c *config) certificates() (err error) {
 		}
 	}
 	return err
-}
-
-// noPolicy returns the error of a policy that cannot be read.
-func (c *config) noPolicy(err error) error {
-	return c.fault("policy: "+err.Error(), "write the file, or the name of another one", "policy")
 }
 
 // openDirectory makes the client of Juhe and the cache before it. Without a key
@@ -213,13 +199,14 @@ func (p *process) addr(listener string) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// reload puts the policy file in force as it is now. On an error the policy in
+// reload puts the policy in force as it and the files that it names are now. On an error the policy in
 // force stays.
 func (p *process) reload() error {
 	policy, err := readPolicy(p.c)
 	if err != nil {
 		return err
 	}
+	p.warn(policy)
 	p.engine.SetPolicy(policy)
 	p.log.Info().Msg("policy in force: " + describePolicy(policy))
 	return nil
@@ -235,8 +222,4 @@ func (p *process) describe() string {
 		trunks = append(trunks, t.Name)
 	}
 	return fmt.Sprintf("listeners %s; trunks %s", strings.Join(listeners, ", "), strings.Join(trunks, ", "))
-}
-
-func describePolicy(p *screening.Policy) string {
-	return fmt.Sprintf("%v, revision %s", p.Mode(), p.Revision())
 }
