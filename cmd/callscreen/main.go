@@ -79,7 +79,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newRun(), newDemo(), newCheck(), newLookup(), newVersion())
+	root.AddCommand(newRun(), newDemo(), newCheck(), newLookup(), newSchema(), newVersion())
 	return root
 }
 
