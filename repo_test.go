@@ -59,9 +59,9 @@ var rooms = map[string][]string{
 	"audit/hep":   {"net/http", "net/url", "github.com/emiago/"},
 	// Webhooks are HTTP.
 	"audit/notify": {"github.com/emiago/"},
-	"console":     {"github.com/emiago/"},
-	"directory":   {"github.com/emiago/"},
-	"state":       {"net", "net/", "database/", "github.com/emiago/"},
+	"console":      {"github.com/emiago/"},
+	"directory":    {"github.com/emiago/"},
+	"state":        {"net", "net/", "database/", "github.com/emiago/"},
 }
 
 // These know every room; no room knows them.

@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"callscreen/juhe"
-	"callscreen/state"
 	"callscreen/screening"
 	"callscreen/screening/strictyaml"
+	"callscreen/state"
 )
 
 // checker finds what is wrong with a configuration beyond its form, and reports
