@@ -77,7 +77,7 @@ func TestNoCallIsLost(t *testing.T) {
 		{"is down with an answer", func(context.Context, Number) (Reputation, error) { return sales, errDown }, 0, "failed"},
 		{"has no quota", func(context.Context, Number) (Reputation, error) { return Reputation{}, reasoned("quota") }, 0, "quota"},
 		{"panics", func(context.Context, Number) (Reputation, error) { panic("boom") }, 0, "panic"},
-		{"panics with nil map", func(context.Context, Number) (Reputation, error) { var m map[string]int; m["x"] = 1; return sales, nil }, 0, "panic"},
+		{"panics with a nil pointer", func(context.Context, Number) (Reputation, error) { var r *Reputation; return *r, nil }, 0, "panic"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
