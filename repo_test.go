@@ -32,6 +32,7 @@ var modules = []string{
 	"github.com/hashicorp/golang-lru/v2",
 	"github.com/jackc/pgx/v5",
 	"github.com/pressly/goose/v3",
+	"github.com/prometheus/client_golang",
 	"github.com/rogpeppe/go-internal",
 	"github.com/rs/zerolog",
 	"github.com/sony/gobreaker/v2",
