@@ -3,6 +3,7 @@ package screening
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -22,9 +23,10 @@ const maxText = 1024
 // Template makes the label that a phone shows out of a Reputation. It does not
 // change after [ParseTemplate].
 type Template struct {
-	source string
-	parts  []part
-	ascii  bool // what it makes is ASCII
+	source    string
+	parts     []part
+	ascii     bool           // what it makes is ASCII
+	imitation *regexp.Regexp // of its labels, by callers; nil where none can be told
 }
 
 // part is a placeholder, or literal text where name is empty.
@@ -61,6 +63,7 @@ func parseTemplate(text string, onlyASCII bool) (*Template, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
+	t.imitation = imitationOf(t.parts)
 	return t, nil
 }
 

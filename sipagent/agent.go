@@ -19,22 +19,26 @@ import (
 	"time"
 
 	"github.com/emiago/sipgo/sip"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/rs/zerolog"
 )
 
 // Agent is a screening SIP proxy. Make one with [New] and let it [Agent.Run].
 type Agent struct {
-	log      zerolog.Logger
-	screener Screener
-	recorder Recorder
-	key      []byte
-	timers   Timers
-	limits   Limits
-	parser   *sip.Parser
+	log        zerolog.Logger
+	screener   Screener
+	recorder   Recorder
+	stripLabel func(name string) (rest string, found bool)
+	key        []byte
+	sealer
+	timers Timers
+	limits Limits
+	parser *sip.Parser
 
 	listeners []*listener
 	sockets   []*socket
 	peers     []*peer // the PBX, then the trunks
+	sources   *lru.Cache[netip.Addr, *source]
 	owned     map[string][]ownAddr
 
 	mu        sync.Mutex
@@ -48,6 +52,7 @@ type Agent struct {
 	draining atomic.Bool
 	closing  atomic.Bool
 	drops    [dropReasons]atomic.Uint64
+	counters
 }
 
 // ownAddr is a port of a host that is us, and the socket behind it.
@@ -69,12 +74,19 @@ func newAgent(o Options, bind binder) (*Agent, error) {
 		return nil, fmt.Errorf("sipagent: %d addresses to listen at: from 1 to %d are possible", o.addresses(), len(digits))
 	}
 	a := &Agent{
-		log: o.Logger, screener: o.Screener, recorder: o.Recorder, key: slices.Clone(o.Key),
+		log: o.Logger, screener: o.Screener, recorder: o.Recorder, stripLabel: o.StripLabel, key: slices.Clone(o.Key),
 		timers: o.Timers.withDefaults(), limits: o.Limits.withDefaults(), parser: newParser(),
-		owned: map[string][]ownAddr{}, setups: map[token]*setup{}, exchanges: map[token]*exchange{},
+		owned: map[string][]ownAddr{}, sources: newSources(), setups: map[token]*setup{}, exchanges: map[token]*exchange{},
 	}
 	a.works.New = func() any { return a.newWork() }
-	if err := a.openSockets(o, bind); err != nil {
+	err := a.limits.check()
+	if err != nil {
+		return nil, err
+	}
+	if a.sealer, err = newSealer(a.key); err != nil {
+		return nil, err
+	}
+	if err = a.openSockets(o, bind); err != nil {
 		a.close()
 		return nil, err
 	}
@@ -204,6 +216,10 @@ func (w *work) handle(src netip.AddrPort, b []byte) {
 		return
 	}
 	w.src = src
+	if !w.sourceOf(src.Addr()).messages.Allow() {
+		w.drop(dropTooMany)
+		return
+	}
 	if len(b) > w.limits.MessageBytes {
 		w.drop(dropTooLong)
 		return
@@ -215,6 +231,7 @@ func (w *work) handle(src netip.AddrPort, b []byte) {
 		w.drop(dropNotSIP)
 		return
 	}
+	w.came(b)
 	w.forgetEdits()
 	if w.msg.IsRequest() {
 		w.request()
@@ -250,7 +267,8 @@ type dropReason uint8
 
 const (
 	dropStranger   dropReason = iota // from an address that is nobody's
-	dropTooLong                      // longer than Limits.MessageBytes
+	dropTooMany                      // past Limits.MessagesPerSecond
+	dropTooLong                      // longer than Limits.MessageBytes, or an answer or ACK that is too big
 	dropNotSIP                       // cannot be read
 	dropFlawed                       // an answer or ACK that must not be forwarded
 	dropUnproven                     // an answer that answers nothing of ours
@@ -263,7 +281,7 @@ const (
 	dropReasons
 )
 
-var dropNames = [dropReasons]string{"stranger", "too-long", "not-sip", "flawed", "unproven", "nowhere", "send-failed", "too-many-connections", "unframed", "panic"}
+var dropNames = [dropReasons]string{"stranger", "too-many", "too-long", "not-sip", "flawed", "unproven", "nowhere", "send-failed", "too-many-connections", "unframed", "panic"}
 
 func (a *Agent) drop(r dropReason) { a.drops[r].Add(1) }
 

@@ -24,9 +24,12 @@ var phrases = map[int]string{
 	481: "Call/Transaction Does Not Exist",
 	482: "Loop Detected",
 	483: "Too Many Hops",
+	486: "Busy Here",
 	487: "Request Terminated",
 	500: "Server Internal Error",
+	503: "Service Unavailable",
 	505: "Version Not Supported",
+	513: "Message Too Large",
 }
 
 // newParser returns a parser that reads the start line and leaves every header

@@ -76,6 +76,7 @@ func (w *work) resumed() bool {
 	if m.Is("INVITE") {
 		s := w.find(w.tok)
 		if s != nil {
+			w.again(inviteCame)
 			s.again()
 		}
 		return s != nil
@@ -105,10 +106,13 @@ func (x *exchange) answered(w *work) {
 	if x.client.answer(w.now(), m.Status)&doPass == 0 {
 		return
 	}
+	top, _, _ := wire.ReadVia(m.Raw, m.First(wire.Via).Value)
 	if _, ok := w.popVia(m); !ok {
 		w.drop(dropUnproven)
 		return
 	}
+	w.restore(m, top)
+	w.strip(m, w.peer)
 	x.deliver(m.Status, append([]byte(nil), w.splice(m.Raw)...))
 }
 

@@ -12,33 +12,74 @@ import (
 // maxName is how many bytes of a display name Asterisk keeps.
 const maxName = 79
 
-// putLabel edits the label into the display name of every identity header that
-// goes on to the PBX: a PBX shows the name of one header and ignores the
-// others', and takes an empty name of the one it prefers. A header without a
-// name gets the one of From, else the number, else the label alone.
-func (w *work) putLabel(m *wire.Message, from *peer, d screening.Decision, label string) {
-	caller, _ := wire.ReadAddress(m.Raw, m.First(wire.From).Value)
-	fallback, quoted := caller.Display.Of(m.Raw), caller.Quoted
-	if unnamed(fallback) && !d.Call.Withheld {
-		fallback, quoted = []byte(d.Number.Digits), false
+// putNames edits the display names that go on to the PBX, and reports whether
+// that of From is among them. What imitates a label of ours goes, and the label
+// of the decision, if it has one, comes into every identity header: a PBX shows
+// the name of one header and ignores the others', and takes an empty name of the
+// one it prefers. A header without a name then gets the one of From, else the
+// number, else the label alone.
+func (w *work) putNames(m *wire.Message, from *peer, d screening.Decision) bool {
+	label := ""
+	if d.Verdict.Action == screening.Tag {
+		label = d.Verdict.Label
 	}
-	w.rename(m, caller, w.labelled(label, fallback, quoted))
+	caller, _ := wire.ReadAddress(m.Raw, m.First(wire.From).Value)
+	own := w.ownName(m, caller)
+	edited := label != "" || own.forged
+	if edited {
+		w.sealUndo(m, sealFrom, caller)
+	}
+	if label != "" {
+		w.sealMark(m, mark{label: label, unnamed: own.empty(), caller: hashTag(m.FromTag.Of(m.Raw))})
+	}
+	fallback := own
+	if own.empty() && !d.Call.Withheld {
+		fallback = name{text: []byte(d.Number.Digits)}
+	}
+	w.putName(m, caller, label, own, fallback)
 	if !from.trust {
-		return
+		return edited
 	}
 	for _, s := range sources {
-		eachAddress(m, s.kind, func(a wire.Address) {
-			name, isQuoted := a.Display.Of(m.Raw), a.Quoted
-			if unnamed(name) {
-				name, isQuoted = fallback, quoted
-			}
-			w.rename(m, a, w.labelled(label, name, isQuoted))
-		})
+		eachAddress(m, s.kind, func(a wire.Address) { w.putName(m, a, label, w.ownName(m, a), fallback) })
 	}
+	return edited
 }
 
-// unnamed reports a display name that shows nothing.
-func unnamed(display []byte) bool { return len(bytes.Trim(display, "\" ")) == 0 }
+// name is a display name as it stands in a message.
+type name struct {
+	text   []byte // with its quotes when quoted
+	quoted bool
+	forged bool // it has lost what imitated a label
+}
+
+// empty reports a name that shows nothing.
+func (n name) empty() bool { return len(bytes.Trim(n.text, "\" ")) == 0 }
+
+// ownName returns the name of an address without what imitates a label of ours.
+func (w *work) ownName(m *wire.Message, a wire.Address) name {
+	if w.stripLabel != nil && !a.Display.Empty() {
+		if rest, found := w.stripLabel(string(a.AppendName(nil, m.Raw))); found {
+			return name{text: []byte(rest), forged: true}
+		}
+	}
+	return name{text: a.Display.Of(m.Raw), quoted: a.Quoted}
+}
+
+// putName edits the display name of one address: to the label and the name
+// behind it or, without a label, to what is left of a forged one.
+func (w *work) putName(m *wire.Message, a wire.Address, label string, own, fallback name) {
+	switch {
+	case label != "" && own.empty():
+		w.rename(m, a, w.labelled(label, fallback.text, fallback.quoted))
+	case label != "":
+		w.rename(m, a, w.labelled(label, own.text, own.quoted))
+	case own.forged && own.empty():
+		w.unname(m, a)
+	case own.forged:
+		w.rename(m, a, w.join(`"`, string(own.text), `"`))
+	}
+}
 
 // rename edits the display name of an address, and nothing else of it.
 func (w *work) rename(m *wire.Message, a wire.Address, name []byte) {
@@ -50,6 +91,12 @@ func (w *work) rename(m *wire.Message, a wire.Address, name []byte) {
 	default: // what follows an addr-spec belongs to the header, so it needs brackets now
 		w.edit(a.URI, w.join(string(name), " <", string(a.URI.Of(m.Raw)), ">"))
 	}
+}
+
+// unname removes the display name, which there must be, of an address.
+func (w *work) unname(m *wire.Message, a wire.Address) {
+	open := a.Display.End + int32(bytes.IndexByte(m.Raw[a.Display.End:], '<'))
+	w.edit(wire.Span{Start: a.Display.Start, End: open}, nil)
 }
 
 // labelled writes a display name: the label, a blank, and as much of the name
@@ -80,6 +127,7 @@ func appendInner(dst, name []byte, quoted bool) []byte {
 	for _, c := range name {
 		switch {
 		case c == '\r' || c == '\n':
+		case !quoted && c == 0: // its backslash is one of its own now
 		case !quoted && (c == '"' || c == '\\'):
 			dst = append(dst, '\\', c)
 		default:
@@ -113,10 +161,7 @@ func escapes(b []byte) bool {
 
 // putVerdict adds the headers that tell the PBX's dialplan what was decided.
 func (w *work) putVerdict(m *wire.Message, d screening.Decision) {
-	action := d.Verdict.Action.String()
-	if d.Failed != nil && d.Verdict.Action == screening.Allow {
-		action = "error"
-	}
+	action := outcomeNames[outcomeOf(d)]
 	at := m.Body - 2
 	w.insert(at, "X-Call-Screen: ", action, ";rule=", d.Verdict.Rule, "\r\n")
 	if c := d.Reputation.Category; c != "" {

@@ -127,6 +127,60 @@ func TestLabelGoesIntoEveryIdentity(t *testing.T) {
 	r.quiet()
 }
 
+// What a caller puts in front of its name to look like a label of ours is taken
+// out, whatever is decided, and given back in the answers.
+func TestImitationsAreTakenOut(t *testing.T) {
+	strip := func(name string) (string, bool) {
+		rest, found := strings.CutPrefix(name, "快递×1")
+		return strings.TrimPrefix(rest, " "), found
+	}
+	const pai = "P-Asserted-Identity: "
+	tests := []struct {
+		name         string
+		verdict      screening.Verdict
+		mode         screening.Mode
+		in, want     string // From, P-Asserted-Identity
+		pai, wantPAI string
+		header       string
+	}{
+		{"allow", screening.Verdict{}, screening.Enforce, `"快递×1 Bob" <sip:1@a>;tag=f`, `"Bob" <sip:1@a>;tag=f`, `"快递×1" <sip:1@a>`, `<sip:1@a>`, ""},
+		{"allow, not quoted", screening.Verdict{}, screening.Enforce, `快递×1 Bob <sip:1@a>;tag=f`, `"Bob" <sip:1@a>;tag=f`, `<sip:1@a>`, `<sip:1@a>`, ""},
+		{"allow, nothing of it", screening.Verdict{}, screening.Enforce, `Bob <sip:1@a>;tag=f`, `Bob <sip:1@a>;tag=f`, `"Bob" <sip:1@a>`, `"Bob" <sip:1@a>`, ""},
+		{"allow, one identity alone", screening.Verdict{}, screening.Enforce, `<sip:1@a>;tag=f`, `<sip:1@a>;tag=f`, `"快递×1 Bob" <sip:1@a>`, `"Bob" <sip:1@a>`, ""},
+		{"observe", screening.Verdict{}, screening.Observe, `"快递×1 Bob" <sip:1@a>;tag=f`, `"快递×1 Bob" <sip:1@a>;tag=f`, `<sip:1@a>`, `<sip:1@a>`, ""},
+		{"tag", screening.Verdict{Action: screening.Tag, Label: label}, screening.Enforce, `"快递×1 Bob" <sip:1@a>;tag=f`, `"推销×3475 Bob" <sip:1@a>;tag=f`, `"快递×1 A" <sip:1@a>`, `"推销×3475 A" <sip:1@a>`, ""},
+		{"tag, no other name", screening.Verdict{Action: screening.Tag, Label: label}, screening.Enforce, `"快递×1" <sip:1@a>;tag=f`, `"推销×3475 13041439112" <sip:1@a>;tag=f`, `"快递×1" <sip:1@a>`, `"推销×3475 13041439112" <sip:1@a>`, ""},
+		{"divert", screening.Verdict{Action: screening.Divert, Target: "sip:8000@b"}, screening.Enforce, `"快递×1 Bob" <sip:1@a>;tag=f`, `"Bob" <sip:1@a>;tag=f`, `<sip:1@a>`, `<sip:1@a>`, ""},
+		{"signed by the carrier", screening.Verdict{}, screening.Enforce, `"快递×1 Bob" <sip:1@a>;tag=f`, `"快递×1 Bob" <sip:1@a>;tag=f`, `<sip:1@a>`, `<sip:1@a>`, "Identity: x;ppt=rcd"},
+	}
+	for i, tt := range tests {
+		for _, restarts := range []bool{false, true} {
+			r := newRig(t, screenFunc(func(c screening.Call) screening.Decision {
+				return screening.Decision{Call: c, Number: screening.Number{Digits: "13041439112"}, Verdict: tt.verdict, Mode: tt.mode}
+			}), func(o *Options) { o.StripLabel = strip })
+			c := r.carrier.newCall(fmt.Sprint("imitation-", i))
+			c.from, c.extra = tt.in, []string{pai + tt.pai}
+			if tt.header != "" {
+				c.extra = append(c.extra, tt.header)
+			}
+			inv := r.invite(c)
+			if got := inv.header("From"); got != tt.want {
+				t.Errorf("%s: From = %q, want %q", tt.name, got, tt.want)
+			}
+			if got := inv.header("P-Asserted-Identity"); got != tt.wantPAI {
+				t.Errorf("%s: P-Asserted-Identity = %q, want %q", tt.name, got, tt.wantPAI)
+			}
+			if restarts {
+				r.restart()
+			}
+			r.pbx.send(inv.answer("180 Ringing"))
+			if got := r.carrier.want("SIP/2.0 180").header("From"); got != tt.in {
+				t.Errorf("%s: From of the answer = %q, want %q", tt.name, got, tt.in)
+			}
+		}
+	}
+}
+
 // A caller who asked not to be named gets the label, and never its number.
 func TestLabelOfAWithheldCaller(t *testing.T) {
 	r := newRig(t, screenFunc(func(c screening.Call) screening.Decision {
@@ -166,6 +220,7 @@ func TestNamesAreCut(t *testing.T) {
 		{"no escaped blank at the end", `"` + long[2:] + `\ yyy"`, label + " " + long[2:]},
 		{"a blank behind an escaped backslash", `"` + long[3:] + `\\ yyy"`, label + " " + long[3:] + `\\`},
 		{"blanks that fit stay", `"x\ "`, label + ` x\ `},
+		{"a NUL behind a backslash, which needs quotes", "a\\\x00b", label + ` a\\b`},
 		{"no UTF-8, kept", "\"\xd5\xc5\xc8\xfd\"", label + " \xd5\xc5\xc8\xfd"},
 	}
 	for _, tt := range tests {
@@ -275,6 +330,35 @@ func TestOurHeadersAreStripped(t *testing.T) {
 	r.pbx.send(c.request("MESSAGE", ""))
 	if got := r.carrier.want("MESSAGE "); got.header("X-Call-Screen") != "allow" {
 		t.Errorf("MESSAGE of the PBX has X-Call-Screen %q", got.header("X-Call-Screen"))
+	}
+}
+
+// The same of the answers of a trunk, to a call and in its dialog: what it says
+// of who answers is its word only where it is trusted (RFC 3325 section 5).
+func TestAnswersAreStripped(t *testing.T) {
+	extra := []string{"X-Call-Screen: allow", `P-Asserted-Identity: "Eve" <sip:1@a>`, "X-Other: 1"}
+	for _, trust := range []bool{true, false} {
+		r := newRig(t, allowed, func(o *Options) { o.Trunks[0].TrustIdentity = trust })
+		check := func(got msg) {
+			t.Helper()
+			if got.header("X-Call-Screen") != "" || got.header("X-Other") != "1" || (got.header("P-Asserted-Identity") != "") != trust {
+				t.Errorf("trusted %v: the PBX gets %q", trust, got)
+			}
+		}
+		c := r.pbx.newCall("out")
+		r.pbx.send(c.request("INVITE", ""))
+		r.pbx.want("SIP/2.0 100")
+		r.carrier.send(r.carrier.want("INVITE ").answer("200 OK", extra...))
+		check(r.pbx.want("SIP/2.0 200"))
+		r.pbx.send(c.request("INFO", "info"))
+		r.carrier.send(r.carrier.want("INFO ").answer("200 OK", extra...))
+		check(r.pbx.want("SIP/2.0 200"))
+
+		in := r.invite(r.carrier.newCall("in"))
+		r.pbx.send(in.answer("200 OK", extra...))
+		if got := r.carrier.want("SIP/2.0 200"); len(got.headers("X-Call-Screen"))+len(got.headers("P-Asserted-Identity")) != 2 {
+			t.Errorf("an answer of the PBX loses headers: %q", got)
+		}
 	}
 }
 

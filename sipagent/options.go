@@ -25,15 +25,16 @@ type Recorder interface {
 
 // Options configures an [Agent]. A zero field takes the default named beside it.
 type Options struct {
-	Listeners []Listener     // at least one
-	Trunks    []Trunk        // at least one
-	PBX       PBX            // required
-	Screener  Screener       // required
-	Recorder  Recorder       // nil: decisions are not kept
-	Key       []byte         // 32 bytes that prove branches as ours; the same after a restart, or ringing calls are lost to it
-	Timers    Timers         //
-	Limits    Limits         //
-	Logger    zerolog.Logger // zero: discard
+	Listeners  []Listener                                  // at least one
+	Trunks     []Trunk                                     // at least one
+	PBX        PBX                                         // required
+	Screener   Screener                                    // required
+	Recorder   Recorder                                    // nil: decisions are not kept
+	StripLabel func(name string) (rest string, found bool) // a caller's own name without what imitates a label of ours; nil: names stay
+	Key        []byte                                      // 32 bytes that prove branches as ours; the same after a restart, or ringing calls are lost to it
+	Timers     Timers                                      //
+	Limits     Limits                                      //
+	Logger     zerolog.Logger                              // zero: discard
 }
 
 // Listener is where SIP arrives at and leaves from: one or more sockets.
@@ -77,25 +78,9 @@ type Timers struct {
 	Drain time.Duration // how long Run waits for calls that are being set up when it shall end; default 5s
 }
 
-// Limits bound what strangers and peers can make us keep. Zero takes the default.
-type Limits struct {
-	Setups       int // calls that are being set up, or were in the last half minute; default 20000; more get 480
-	MessageBytes int // longest message; default 65535; longer datagrams are dropped, longer messages end their connection
-	HeaderBytes  int // longest start line and headers on a connection; default 32768
-	Connections  int // that one address may have open to a socket; default 100; more are closed
-	UDPBytes     int // longest request that leaves by UDP where TCP can be had (RFC 3261 section 18.1.1); default 1300
-}
-
 func (t Timers) withDefaults() Timers {
 	return Timers{
 		T1: cmp.Or(t.T1, 500*time.Millisecond), T2: cmp.Or(t.T2, 4*time.Second), T4: cmp.Or(t.T4, 5*time.Second),
 		C: cmp.Or(t.C, 10*time.Minute), Idle: cmp.Or(t.Idle, 15*time.Minute), Drain: cmp.Or(t.Drain, 5*time.Second),
-	}
-}
-
-func (l Limits) withDefaults() Limits {
-	return Limits{
-		Setups: cmp.Or(l.Setups, 20000), MessageBytes: cmp.Or(l.MessageBytes, 65535), HeaderBytes: cmp.Or(l.HeaderBytes, 32768),
-		Connections: cmp.Or(l.Connections, 100), UDPBytes: cmp.Or(l.UDPBytes, 1300),
 	}
 }

@@ -160,6 +160,9 @@ func (a *Agent) addPeer(t Trunk, trunk bool) error {
 	return nil
 }
 
+// recordEnd ends a Record-Route line; a parameter of its URI goes in front.
+const recordEnd = ">\r\n"
+
 // addLinks finds by which sockets of its listener a peer can be reached.
 func (a *Agent) addLinks(p *peer, uri string) error {
 	t, err := readTarget(uri)
@@ -197,9 +200,9 @@ func (l *link) write() {
 	if t := l.socket.transport; t != overUDP {
 		named = ";transport=" + t.String()
 	}
-	l.record = "Record-Route: <sip:" + l.sentBy + named + ";lr>\r\n"
+	l.record = "Record-Route: <sip:" + l.sentBy + named + ";lr" + recordEnd
 	if l.secure = l.record; l.socket.transport == overTLS {
-		l.secure = "Record-Route: <sips:" + l.sentBy + ";lr>\r\n"
+		l.secure = "Record-Route: <sips:" + l.sentBy + ";lr" + recordEnd
 	}
 }
 

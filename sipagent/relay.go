@@ -18,6 +18,10 @@ func (w *work) request() {
 	w.via, _, _ = wire.ReadVia(m.Raw, m.First(wire.Via).Value)
 	w.tok = w.token(m, w.via, w.in.index, w.src.Addr())
 	switch method := m.Method.Of(m.Raw); {
+	case w.tooBig() && string(method) == "ACK":
+		w.drop(dropTooLong)
+	case w.tooBig():
+		w.reply(513, nil)
 	case string(method) == "ACK":
 		w.ack()
 	case string(method) == "CANCEL":
@@ -273,6 +277,10 @@ func (w *work) answered() {
 		w.drop(dropFlawed)
 		return
 	}
+	if w.tooBig() {
+		w.drop(dropTooLong)
+		return
+	}
 	top, _, _ := wire.ReadVia(m.Raw, m.First(wire.Via).Value)
 	b, ok := readBranch(top.Branch.Of(m.Raw))
 	if !ok || !w.ours(top.Host.Of(m.Raw), top.Port) {
@@ -287,12 +295,12 @@ func (w *work) answered() {
 		x.answered(w)
 		return
 	}
-	w.relayAnswer(b)
+	w.relayAnswer(b, top)
 }
 
 // relayAnswer sends an answer to the Via below ours, if our branch proves that
 // a request came from there.
-func (w *work) relayAnswer(b branch) {
+func (w *work) relayAnswer(b branch, top wire.ViaValue) {
 	m := &w.msg
 	below, ok := w.popVia(m)
 	if !ok || int(b.in) >= len(w.sockets) || w.sockets[b.in].transport.reliable() != (b.port != 0) || b.kind != kindRelay && m.Status == 100 {
@@ -304,6 +312,8 @@ func (w *work) relayAnswer(b branch) {
 		w.drop(dropUnproven)
 		return
 	}
+	w.restore(m, top)
+	w.strip(m, w.peer)
 	_ = w.send(w.wayBack(b, below, to), w.splice(m.Raw)) // counted
 }
 

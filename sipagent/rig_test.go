@@ -186,8 +186,9 @@ type phone struct {
 	conn      phoneConn
 	addr      netip.AddrPort
 	proxy     netip.AddrPort
-	heard     netip.AddrPort // who sent the last message
-	transport string         // TCP or TLS; empty: UDP
+	heard     netip.AddrPort  // who sent the last message
+	transport string          // TCP or TLS; empty: UDP
+	trace     strings.Builder // all that was received
 }
 
 // by returns the phone's transport as Via names it.
@@ -262,6 +263,7 @@ func (p *phone) next(wait time.Duration) (msg, bool) {
 	_ = p.conn.SetReadDeadline(time.Now().Add(wait))
 	n, from, err := p.conn.ReadFromUDPAddrPort(buf)
 	p.heard = from
+	p.trace.Write(buf[:n])
 	return msg(buf[:n]), err == nil
 }
 

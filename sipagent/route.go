@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"callscreen/sipagent/wire"
 )
@@ -25,7 +26,12 @@ type work struct {
 	tmp   wire.Message // a second message: one that we made
 	text  []byte       // what edits insert
 	edits []wire.Edit
+	mark  []byte // sealed: for the Record-Route of the message that leaves; nil without a label
+	undo  []byte // sealed: for its Via; nil when From and To stay
 	out   []byte
+
+	source     *source // of the message
+	sourceAddr netip.Addr
 
 	lastAddr netip.Addr // whose text is lastText
 	lastText string
@@ -83,7 +89,9 @@ func (w *work) splice(raw []byte) []byte {
 	return w.out
 }
 
-func (w *work) forgetEdits() { w.edits, w.text = w.edits[:0], w.text[:0] }
+func (w *work) forgetEdits() {
+	w.edits, w.text, w.mark, w.undo = w.edits[:0], w.text[:0], nil, nil
+}
 
 // ours reports whether a host and port are one of ours.
 func (a *Agent) ours(host []byte, port uint16) bool {
@@ -114,8 +122,11 @@ func (w *work) ownURI(m *wire.Message, at wire.Span) (own *socket, u wire.URI) {
 
 // routeSet is what the Route headers of a request come to.
 type routeSet struct {
-	next   wire.Span // URI of the next hop: the first Route that is not ours, else the Request-URI
-	routed *socket   // that our last own Route names: where the request leaves; nil without one
+	next   wire.Span    // URI of the next hop: the first Route that is not ours, else the Request-URI
+	routed *socket      // that our last own Route names: where the request leaves; nil without one
+	sealed wire.Span    // what the first of our Routes holds sealed
+	line   *wire.Header // where next stands; nil when that is no Route
+	value  wire.Span    // and its value there
 }
 
 // popRoutes removes the Route values that name us from the front, repairs what
@@ -124,7 +135,7 @@ func (w *work) popRoutes(m *wire.Message) (r routeSet) {
 	r.next = m.URI
 	last := w.strictRoute(m)
 	if !last.Empty() {
-		r.routed, _ = w.ownURI(m, m.URI)
+		r.note(m, m.URI, w)
 	}
 	for i := range m.Headers {
 		h := &m.Headers[i]
@@ -136,19 +147,15 @@ func (w *work) popRoutes(m *wire.Message) (r routeSet) {
 			var value wire.Span
 			value, rest = wire.NextValue(m.Raw, rest)
 			addr, ok := wire.ReadAddress(m.Raw, value)
-			own, _ := w.ownURI(m, addr.URI)
-			if !ok || own == nil && value != last {
+			if !ok || !r.note(m, addr.URI, w) && value != last {
 				w.dropValues(h, popped)
 				if value != last {
-					r.next = addr.URI
+					r.next, r.line, r.value = addr.URI, h, value
 				}
 				return r
 			}
 			if popped.End = h.Value.End; !rest.Empty() {
 				popped.End = rest.Start
-			}
-			if own != nil {
-				r.routed = own
 			}
 		}
 		w.edit(h.Line, nil)
@@ -158,6 +165,19 @@ func (w *work) popRoutes(m *wire.Message) (r routeSet) {
 		r.next = addr.URI
 	}
 	return r
+}
+
+// note reports whether a Route is one of ours, and notes what it says.
+func (r *routeSet) note(m *wire.Message, at wire.Span, w *work) bool {
+	own, uri := w.ownURI(m, at)
+	if own == nil {
+		return false
+	}
+	r.routed = own
+	if p, ok := wire.FindParam(m.Raw, uri.Params, sealParam); ok && r.sealed.Empty() {
+		r.sealed = p.Value
+	}
+	return true
 }
 
 // dropValues removes leading values of a header.
@@ -211,6 +231,9 @@ func (w *work) strictRoute(m *wire.Message) (last wire.Span) {
 // or, in a dialog, to the address it names if that is one of the other side's.
 func (w *work) nextHop(m *wire.Message) (h hop, ok bool) {
 	r := w.popRoutes(m)
+	if !w.peer.trunk && !m.ToTag.Empty() {
+		w.unlabel(m, r.sealed)
+	}
 	uri, _ := wire.ReadURI(m.Raw, r.next)
 	host := uri.Host.Of(m.Raw)
 	addr := numeric(host, uri.Port)
@@ -221,6 +244,7 @@ func (w *work) nextHop(m *wire.Message) (h hop, ok bool) {
 	if to == nil {
 		return h, false
 	}
+	w.dropMAddr(m)
 	named, isNamed := transportOf(m.Raw, uri)
 	direct := !m.ToTag.Empty() && addr.IsValid() && to.holds(addr.Addr()) && !w.ours(host, uri.Port)
 	switch {
@@ -233,6 +257,9 @@ func (w *work) nextHop(m *wire.Message) (h hop, ok bool) {
 	}
 	if h.addr = h.target; direct && h.socket.reaches(addr.Addr()) {
 		h.addr = netip.AddrPortFrom(addr.Addr(), cmp.Or(uri.Port, h.socket.transport.port()))
+		if _, lr := wire.FindParam(m.Raw, uri.Params, "lr"); r.line != nil && !lr {
+			w.routeStrictly(m, r)
+		}
 	}
 	h.open = h.socket.transport == overUDP && to.links[overTCP] != nil && !(direct && isNamed)
 	return h, true
@@ -253,7 +280,11 @@ func (w *work) pushVia(m *wire.Message, via wire.ViaValue, src netip.AddrPort, t
 	}
 	start := len(w.text)
 	w.text = append(w.text, to.via...)
-	w.text = append(b.append(append(w.text, ";branch="...)), ";rport\r\n"...)
+	w.text = append(b.append(append(w.text, ";branch="...)), ";rport"...)
+	if w.undo != nil {
+		w.text = append(append(w.text, ";"+sealParam+"="...), w.undo...)
+	}
+	w.text = append(w.text, "\r\n"...)
 	at := m.First(wire.Via).Line.Start
 	w.edit(wire.Span{Start: at, End: at}, w.text[start:len(w.text):len(w.text)])
 	w.markReceived(m, via, src)
@@ -320,13 +351,19 @@ func (w *work) recordRoute(m *wire.Message, from, to *link) {
 	}
 }
 
-// record inserts the Record-Route that a peer knows us by.
+// record inserts the Record-Route that a peer knows us by, with what is sealed
+// for the dialog.
 func (w *work) record(at int32, l *link, sips bool) {
+	line := l.record
 	if sips {
-		w.insert(at, l.secure)
+		line = l.secure
+	}
+	if w.mark == nil {
+		w.insert(at, line)
 		return
 	}
-	w.insert(at, l.record)
+	uri, _ := strings.CutSuffix(line, recordEnd)
+	w.insert(at, uri, ";"+sealParam+"=", string(w.mark), recordEnd)
 }
 
 // strip removes what a trunk may not tell the PBX: our own headers, and the

@@ -2,6 +2,7 @@ package sipagent
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 )
@@ -122,6 +123,13 @@ func dialogue(t *testing.T, r *rig, ends string) {
 func sameListener(o *Options) {
 	o.Listeners = o.Listeners[:1]
 	o.PBX.Listen = o.Listeners[0].Name
+	o.Trunks[0].Networks, o.PBX.Networks = onlyTarget(o.Trunks[0].Targets), onlyTarget(o.PBX.Targets)
+}
+
+// onlyTarget is the network of nothing but a peer's target.
+func onlyTarget(targets []string) []Network {
+	at := netip.MustParseAddrPort(strings.TrimPrefix(targets[0], "sip:"))
+	return []Network{{Prefix: netip.PrefixFrom(at.Addr(), at.Addr().BitLen()), Port: at.Port()}}
 }
 
 func TestDialogTakesTheRightSockets(t *testing.T) {
@@ -136,10 +144,7 @@ func TestDialogTakesTheRightSockets(t *testing.T) {
 		dialogue(t, r, "callee")
 	})
 	t.Run("one listener", func(t *testing.T) {
-		r := newRig(t, labelled, sameListener, func(o *Options) {
-			o.Trunks[0].Networks = networks(t, strings.TrimPrefix(o.Trunks[0].Targets[0], "sip:"))
-			o.PBX.Networks = networks(t, strings.TrimPrefix(o.PBX.Targets[0], "sip:"))
-		})
+		r := newRig(t, labelled, sameListener)
 		dialogue(t, r, "caller")
 		dialogue(t, r, "callee")
 	})
@@ -266,8 +271,8 @@ func TestStrictRouter(t *testing.T) {
 			true,
 		},
 		{"no Route: a request for us", "sip:TRUNK;lr", nil, "sip:TRUNK;lr", nil, false},
-		{"not what we record", "sip:TRUNK", []string{"<" + target + ">"}, "sip:TRUNK", []string{"<" + target + ">"}, false},
-		{"a user with us", "sip:100@TRUNK;lr", []string{"<" + target + ">"}, "sip:100@TRUNK;lr", []string{"<" + target + ">"}, false},
+		{"not what we record: target is the strict next hop", "sip:TRUNK", []string{"<" + target + ">"}, target, []string{"<sip:TRUNK>"}, false},
+		{"a user with us", "sip:100@TRUNK;lr", []string{"<" + target + ">"}, target, []string{"<sip:100@TRUNK;lr>"}, false},
 		{"unreadable", "sip:TRUNK;lr", []string{"<oops"}, "sip:TRUNK;lr", []string{"<oops"}, false},
 	}
 	in := strings.NewReplacer("OFFICE", r.pbx.proxy.String(), "TRUNK", r.carrier.proxy.String())

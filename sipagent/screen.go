@@ -19,6 +19,11 @@ func (s *setup) screen(w *work, c screening.Call) {
 		s.decided(w, d)
 		return
 	}
+	if s.hurried {
+		w.overLimit.Add(1)
+		s.decided(w, unscreened(c, "over limits"))
+		return
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	s.stopQuery = stop
 	w.lookups.Go(func() { // ends with the Screener's budget
@@ -75,6 +80,7 @@ func (s *setup) decided(w *work, d screening.Decision) {
 			}
 		}
 	}()
+	s.outcome = outcomeOf(d)
 	if w.recorder != nil {
 		w.recorder.Record(d)
 	}
@@ -96,11 +102,10 @@ func (s *setup) act(w *work, d screening.Decision) {
 		return
 	}
 	w.putVerdict(s.msg, d)
-	switch v := d.Verdict; {
-	case v.Action == screening.Divert:
-		w.edit(s.msg.URI, []byte(v.Target))
-	case v.Action == screening.Tag && v.Label != "" && !namesSigned(s.msg):
+	if d.Verdict.Action == screening.Divert {
+		w.edit(s.msg.URI, []byte(d.Verdict.Target))
+	}
+	if !namesSigned(s.msg) && w.putNames(s.msg, s.from, d) {
 		s.caller = append([]byte(nil), s.msg.Value(wire.From)...)
-		w.putLabel(s.msg, s.from, d, v.Label)
 	}
 }

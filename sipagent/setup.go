@@ -14,6 +14,7 @@ import (
 // 16.7. A re-INVITE between a stream and UDP has one as well.
 type setup struct {
 	transaction               // sent is nil once a 2xx has passed
+	source      *source       // of the INVITE
 	msg         *wire.Message // the INVITE as received; nil once a 2xx has passed
 	via         wire.ViaValue // its topmost Via
 	ack         []byte        // for the callee's refusal
@@ -26,6 +27,8 @@ type setup struct {
 
 	reason    []byte    // Reason headers of the caller's CANCEL
 	hungUp    bool      // the caller has sent CANCEL
+	outcome   outcome   // what was decided
+	hurried   bool      // its source is over its limits: no lookup
 	giveUp    time.Time // when the caller gets an answer, whoever else does not give one
 	stopQuery context.CancelFunc
 }
@@ -40,6 +43,7 @@ func (a *Agent) find(t token) *setup {
 // invite handles an INVITE without a To tag: a retransmission, or a new call.
 func (w *work) invite() {
 	if s := w.find(w.tok); s != nil {
+		w.again(inviteCame)
 		s.again()
 		return
 	}
@@ -54,13 +58,15 @@ func (w *work) invite() {
 	}
 	s := w.newSetup()
 	if s == nil {
-		w.reply(480, nil)
+		w.full.Add(1)
+		w.reply(w.limits.FullStatus, nil)
 		return
 	}
 	s.mu.Lock()
 	defer s.unlock()
 	s.respond(w, 100, "", timestamp(s.msg))
 	if w.peer.trunk {
+		s.outcome = outcomeUndecided
 		s.screen(w, newCall(s.msg, req.Recipient, w.peer, w.now()))
 		return
 	}
@@ -84,7 +90,7 @@ func (w *work) parse() *sip.Request {
 // newSetup enters the call that is being handled in the table; nil if that is full.
 func (w *work) newSetup() *setup {
 	s := &setup{
-		transaction: w.begin(), msg: w.msg.Clone(), via: w.via,
+		transaction: w.begin(), source: w.source, msg: w.msg.Clone(), via: w.via,
 		server: ist{timers: &w.timers, stream: w.in.transport.reliable(), state: proceeding}, client: ict{timers: &w.timers}, bye: nict{timers: &w.timers},
 		giveUp: w.now().Add(64 * w.timers.T1),
 	}
@@ -95,6 +101,7 @@ func (w *work) newSetup() *setup {
 		return nil
 	}
 	w.setups[s.token] = s
+	s.hurried = !s.source.begins(w.limits.SetupsPerSource)
 	return s
 }
 
@@ -127,14 +134,14 @@ func (s *setup) forward(w *work, d *screening.Decision) {
 // passOn makes the INVITE that leaves.
 func (s *setup) passOn(w *work, to hop, d *screening.Decision) []byte {
 	m := s.msg
-	w.pushVia(m, s.via, s.src, to.link, s.branch())
 	w.countHop(m)
-	if m.ToTag.Empty() {
-		w.recordRoute(m, s.from.by(s.in.transport), to.link)
-	}
 	w.strip(m, s.from)
 	if d != nil {
 		s.act(w, *d)
+	}
+	w.pushVia(m, s.via, s.src, to.link, s.branch())
+	if m.ToTag.Empty() {
+		w.recordRoute(m, s.from.by(s.in.transport), to.link)
 	}
 	return append([]byte(nil), w.splice(m.Raw)...)
 }
@@ -195,8 +202,12 @@ func (s *setup) respond(w *work, status int, phrase string, extra []header) {
 
 // deliver sends an answer to the caller, ours or the callee's. b is kept.
 func (s *setup) deliver(w *work, status int, b []byte) {
+	first := s.server.state == proceeding && status >= 200
 	if s.server.answer(w.now(), status)&doSend == 0 && status/100 != 2 {
 		return
+	}
+	if first && s.msg.ToTag.Empty() { // a call
+		w.outcomes[s.outcome][status].Add(1)
 	}
 	switch {
 	case status/100 != 2:
@@ -238,6 +249,9 @@ func (s *setup) answered(w *work) {
 		return
 	}
 	s.release(s)
+	if s.client.state == accepted || s.client.state == completed {
+		w.again(answerCame)
+	}
 	do := s.client.answer(w.now(), m.Status)
 	if m.Status >= 200 {
 		s.giveUp = time.Time{}
@@ -254,16 +268,20 @@ func (s *setup) answered(w *work) {
 }
 
 // pass hands an answer of the callee on to the caller, who gets back the From
-// that it sent.
+// and To that it sent.
 func (s *setup) pass(w *work) {
 	m := &w.msg
+	top, _, _ := wire.ReadVia(m.Raw, m.First(wire.Via).Value)
 	if _, ok := w.popVia(m); !ok {
 		w.drop(dropUnproven)
 		return
 	}
 	if s.caller != nil {
 		w.edit(m.First(wire.From).Value, s.caller)
+	} else {
+		w.restore(m, top)
 	}
+	w.strip(m, w.peer)
 	out := w.splice(m.Raw)
 	if m.Status/100 != 2 {
 		out = append([]byte(nil), out...)

@@ -89,7 +89,7 @@ func hears(t *testing.T, conn net.Conn, id string) {
 	}
 }
 
-const source = "203.0.113.10:40000"
+const visitorAddr = "203.0.113.10:40000"
 
 // bubble runs a test of connections in a synctest bubble.
 func bubble(t *testing.T, test func(t *testing.T, v *visitor)) {
@@ -103,11 +103,11 @@ func bubble(t *testing.T, test func(t *testing.T, v *visitor)) {
 
 func TestConnectionDeadlines(t *testing.T) {
 	t.Run("says nothing", func(t *testing.T) {
-		bubble(t, func(t *testing.T, v *visitor) { v.ends(v.connect(source), messageTime) })
+		bubble(t, func(t *testing.T, v *visitor) { v.ends(v.connect(visitorAddr), messageTime) })
 	})
 	t.Run("half a message, then silence", func(t *testing.T) {
 		bubble(t, func(t *testing.T, v *visitor) {
-			conn := v.connect(source)
+			conn := v.connect(visitorAddr)
 			say(t, conn, v.ping("whole"))
 			hears(t, conn, "whole")
 			say(t, conn, v.ping("half")[:100])
@@ -116,7 +116,7 @@ func TestConnectionDeadlines(t *testing.T) {
 	})
 	t.Run("a byte now and then", func(t *testing.T) {
 		bubble(t, func(t *testing.T, v *visitor) {
-			conn := v.connect(source)
+			conn := v.connect(visitorAddr)
 			say(t, conn, v.ping("whole"))
 			hears(t, conn, "whole")
 			start := time.Now()
@@ -133,7 +133,7 @@ func TestConnectionDeadlines(t *testing.T) {
 	})
 	t.Run("idle", func(t *testing.T) {
 		bubble(t, func(t *testing.T, v *visitor) {
-			conn := v.connect(source)
+			conn := v.connect(visitorAddr)
 			say(t, conn, v.ping("whole"))
 			hears(t, conn, "whole")
 			v.ends(conn, 15*time.Minute)
@@ -141,7 +141,7 @@ func TestConnectionDeadlines(t *testing.T) {
 	})
 	t.Run("does not read", func(t *testing.T) {
 		bubble(t, func(t *testing.T, v *visitor) {
-			conn := v.connect(source)
+			conn := v.connect(visitorAddr)
 			say(t, conn, v.ping("unread"))
 			time.Sleep(writeTime - time.Millisecond)
 			synctest.Wait()
@@ -159,7 +159,7 @@ func TestConnectionDeadlines(t *testing.T) {
 
 func TestPipelinedMessages(t *testing.T) {
 	bubble(t, func(t *testing.T, v *visitor) {
-		conn := v.connect(source)
+		conn := v.connect(visitorAddr)
 		all := v.ping("a") + "\r\n" + v.ping("b") + v.ping("c")
 		for cut := 1; cut < len(all); cut += 7 {
 			go func() { // ends when both parts are read
@@ -184,7 +184,7 @@ func TestPipelinedMessages(t *testing.T) {
 
 func TestKeepAlive(t *testing.T) {
 	bubble(t, func(t *testing.T, v *visitor) {
-		conn := v.connect(source)
+		conn := v.connect(visitorAddr)
 		buf := make([]byte, 16)
 		for _, parts := range [][]string{{"\r\n\r\n"}, {"\r", "\n\r", "\n"}, {"\r\n", "\r\n"}} {
 			for _, p := range parts {
@@ -213,7 +213,7 @@ func TestUnframed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, v *visitor) {
-				conn, other := v.connect(source), v.connect("203.0.113.10:40001")
+				conn, other := v.connect(visitorAddr), v.connect("203.0.113.10:40001")
 				go io.Copy(conn, strings.NewReader(text)) //nolint:errcheck // ends when conn is closed
 				v.ends(conn, 0)
 				v.drops("unframed", 1)
@@ -267,7 +267,7 @@ func TestAcceptWithoutDescriptors(t *testing.T) {
 			case tries <= 12:
 				return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
 			case tries == 13:
-				return pipe{far, netip.MustParseAddrPort(source)}, nil
+				return pipe{far, netip.MustParseAddrPort(visitorAddr)}, nil
 			}
 			return nil, net.ErrClosed
 		}}
@@ -286,8 +286,8 @@ func TestAcceptWithoutDescriptors(t *testing.T) {
 // A full queue ends the connection at once; who sends does not wait.
 func TestQueueIsBounded(t *testing.T) {
 	bubble(t, func(t *testing.T, v *visitor) {
-		v.connect(source)
-		st := v.streams.find(netip.MustParseAddrPort(source))
+		v.connect(visitorAddr)
+		st := v.streams.find(netip.MustParseAddrPort(visitorAddr))
 		start := time.Now()
 		err := error(nil)
 		sent := 0

@@ -49,6 +49,7 @@ func (s *setup) forget() {
 	defer s.agent.mu.Unlock()
 	if s.agent.setups[s.token] == s {
 		delete(s.agent.setups, s.token)
+		s.source.ends()
 	}
 }
 
@@ -62,6 +63,7 @@ func (s *setup) fire() {
 	now := w.now()
 	s.tickClient(w, now)
 	if s.bye.tick(now)&doSend != 0 {
+		w.again(cancelLeft)
 		_ = w.send(s.to.way(), s.cancel) // counted
 	}
 	if due(s.giveUp, now) {
@@ -70,6 +72,7 @@ func (s *setup) fire() {
 		s.timeOut(w)
 	}
 	if s.server.tick(now)&doSend != 0 {
+		w.again(answerLeft)
 		_ = w.send(s.reply, s.last) // counted
 	}
 }
@@ -77,6 +80,7 @@ func (s *setup) fire() {
 func (s *setup) tickClient(w *work, now time.Time) {
 	do := s.client.tick(now)
 	if do&doSend != 0 {
+		w.again(inviteLeft)
 		_ = w.send(s.to.way(), s.sent) // counted
 	}
 	if do&doCancel != 0 && s.bye.state == idle {
@@ -103,8 +107,10 @@ func (s *setup) timeOut(w *work) {
 }
 
 // Open returns how many calls are being set up: nobody has answered them yet.
-func (a *Agent) Open() (n int) {
-	for _, s := range a.all() {
+func (a *Agent) Open() int { return open(a.all()) }
+
+func open(all []*setup) (n int) {
+	for _, s := range all {
 		s.mu.Lock()
 		if s.server.state == proceeding {
 			n++

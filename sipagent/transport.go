@@ -91,6 +91,7 @@ func (a *Agent) send(to way, b []byte) error {
 // sendFor is send for a request whose sender is to be told when its connection,
 // which is returned, ends before it is released.
 func (a *Agent) sendFor(who waiter, to way, b []byte) (st *stream, err error) {
+	a.left(b)
 	if to.socket.transport.reliable() {
 		st, err = to.socket.streams.send(who, to, b)
 	} else {

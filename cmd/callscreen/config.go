@@ -19,6 +19,7 @@ type config struct {
 	Policy string         `yaml:"policy"`
 	State  string         `yaml:"state"`
 	Record recordConfig   `yaml:"record"`
+	HTTP   httpConfig     `yaml:"http"`
 	Timers timersConfig   `yaml:"timers"`
 	Limits limitsConfig   `yaml:"limits"`
 
@@ -98,12 +99,22 @@ type timersConfig struct {
 	Drain time.Duration `yaml:"drain"`
 }
 
+type httpConfig struct {
+	Listen string `yaml:"listen"` // empty: nothing over HTTP
+}
+
 type limitsConfig struct {
-	Setups       int `yaml:"setups"`
-	MessageBytes int `yaml:"message_bytes"`
-	HeaderBytes  int `yaml:"header_bytes"`
-	Connections  int `yaml:"connections"`
-	UDPBytes     int `yaml:"udp_bytes"`
+	Setups            int `yaml:"setups"`
+	FullStatus        int `yaml:"full_status"`
+	SetupsPerSource   int `yaml:"setups_per_source"`
+	SetupsPerSecond   int `yaml:"setups_per_second"`
+	MessagesPerSecond int `yaml:"messages_per_second"`
+	MessageBytes      int `yaml:"message_bytes"`
+	HeaderBytes       int `yaml:"header_bytes"`
+	Headers           int `yaml:"headers"`
+	BodyBytes         int `yaml:"body_bytes"`
+	Connections       int `yaml:"connections"`
+	UDPBytes          int `yaml:"udp_bytes"`
 }
 
 // mainListener is the name of a listener that is given none, and where peers
@@ -136,7 +147,11 @@ func defaultConfig() *config {
 		State:  "/var/lib/callscreen",
 		Record: recordConfig{Numbers: "mask"},
 		Timers: timersConfig{T1: 500 * time.Millisecond, C: 10 * time.Minute, Idle: 15 * time.Minute, Drain: 5 * time.Second},
-		Limits: limitsConfig{Setups: 20_000, MessageBytes: 65535, HeaderBytes: 32768, UDPBytes: 1300, Connections: 100},
+		HTTP:   httpConfig{Listen: "127.0.0.1:8080"},
+		Limits: limitsConfig{
+			Setups: 20_000, FullStatus: 480, SetupsPerSource: 10_000, SetupsPerSecond: 1000, MessagesPerSecond: 100_000,
+			MessageBytes: 65535, HeaderBytes: 32768, Headers: 200, BodyBytes: 65535, Connections: 100, UDPBytes: 1300,
+		},
 	}
 	c.Listen[0].SetDefaults()
 	return c

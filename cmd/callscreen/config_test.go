@@ -155,11 +155,11 @@ trunks:
 pbx: {listen: wan, networks: 192.168.1.10, targets: "sip:pbx.example.com:5080"}
 cache: {size: 5, known: 3s, unknown: 2s, failed: 0s, stale: 0s, jitter: 0}
 timers: {t1: 250ms, timer_c: 4m, idle: 2m, drain: 7s}
-limits: {setups: 3, message_bytes: 4096, header_bytes: 2049, connections: 7, udp_bytes: 1400}
+limits: {setups: 3, full_status: 503, setups_per_source: 2, setups_per_second: 4, messages_per_second: 50, message_bytes: 4096, header_bytes: 2049, headers: 30, body_bytes: 2000, connections: 7, udp_bytes: 1400}
 record: {file: /r.jsonl, numbers: full}
 `
 	c := mustConfig(t, "/etc/callscreen/callscreen.yaml", text)
-	a := c.agent(nil, nil, []byte("key"), zerolog.Nop())
+	a := c.agent(nil, nil, nil, []byte("key"), zerolog.Nop())
 	wide, _ := sipagent.ParseNetwork("203.0.113.0/24")
 	six, _ := sipagent.ParseNetwork("2001:db8::/32")
 	office, _ := sipagent.ParseNetwork("192.168.1.10")
@@ -172,7 +172,10 @@ record: {file: /r.jsonl, numbers: full}
 		PBX:    sipagent.PBX{Listen: "wan", Networks: []sipagent.Network{office}, Targets: []string{"sip:pbx.example.com:5080"}},
 		Key:    []byte("key"),
 		Timers: sipagent.Timers{T1: 250 * time.Millisecond, C: 4 * time.Minute, Idle: 2 * time.Minute, Drain: 7 * time.Second},
-		Limits: sipagent.Limits{Setups: 3, MessageBytes: 4096, HeaderBytes: 2049, Connections: 7, UDPBytes: 1400},
+		Limits: sipagent.Limits{
+			Setups: 3, FullStatus: 503, SetupsPerSource: 2, SetupsPerSecond: 4, MessagesPerSecond: 50, MessageBytes: 4096,
+			HeaderBytes: 2049, Headers: 30, BodyBytes: 2000, Connections: 7, UDPBytes: 1400,
+		},
 		Logger: zerolog.Nop(),
 	}
 	if !reflect.DeepEqual(a, want) {

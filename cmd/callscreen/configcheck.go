@@ -252,6 +252,10 @@ func (k checker) files() {
 	if k.c.State == "" {
 		k.doc.Report("state is empty", "write the name of a folder, as in state: /var/lib/callscreen", "state")
 	}
+	if _, err := netip.ParseAddrPort(k.c.HTTP.Listen); err != nil && k.c.HTTP.Listen != "" {
+		k.doc.Report("listen "+strconv.Quote(k.c.HTTP.Listen)+" cannot be listened on",
+			`write it as in "127.0.0.1:8080", or "" for nothing over HTTP`, "http", "listen")
+	}
 	if n := k.c.Record.Numbers; n != "mask" && n != "full" {
 		k.doc.Report("numbers is "+strconv.Quote(n), "write mask or full", "record", "numbers")
 	}
@@ -264,8 +268,16 @@ func (k checker) limits() {
 	k.within("idle", t.Idle, time.Minute, 24*time.Hour, "timers", "idle")
 	k.within("drain", t.Drain, time.Millisecond, time.Hour, "timers", "drain")
 	k.between("setups", l.Setups, 1, 10_000_000, "limits", "setups")
+	if !slices.Contains([]int{480, 486, 500, 503}, l.FullStatus) {
+		k.doc.Report(fmt.Sprintf("full_status is %d", l.FullStatus), "write 480, 486, 500 or 503", "limits", "full_status")
+	}
+	k.between("setups_per_source", l.SetupsPerSource, 1, 10_000_000, "limits", "setups_per_source")
+	k.between("setups_per_second", l.SetupsPerSecond, 1, 1_000_000, "limits", "setups_per_second")
+	k.between("messages_per_second", l.MessagesPerSecond, 10, 10_000_000, "limits", "messages_per_second")
 	k.between("message_bytes", l.MessageBytes, 2048, 65535, "limits", "message_bytes")
 	k.between("header_bytes", l.HeaderBytes, 2048, 65535, "limits", "header_bytes")
+	k.between("headers", l.Headers, 20, 200, "limits", "headers")
+	k.between("body_bytes", l.BodyBytes, 1024, 65535, "limits", "body_bytes")
 	k.between("udp_bytes", l.UDPBytes, 576, 65535, "limits", "udp_bytes")
 	k.between("connections", l.Connections, 1, 100_000, "limits", "connections")
 }

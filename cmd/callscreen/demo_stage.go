@@ -107,6 +107,7 @@ policy: policy.yaml
 state: state
 record: {file: record.jsonl, numbers: full}
 timers: {drain: 1s}
+http: {listen: ""}
 `, s.carrier.addr, d.budget, s.pbx.addr, s.juhe.url())
 }
 

@@ -48,10 +48,11 @@ func (c *config) audit(log zerolog.Logger) audit.Options {
 	return o
 }
 
-func (c *config) agent(s sipagent.Screener, r sipagent.Recorder, key []byte, log zerolog.Logger) sipagent.Options {
+func (c *config) agent(s sipagent.Screener, strip func(string) (string, bool), r sipagent.Recorder, key []byte, log zerolog.Logger) sipagent.Options {
 	o := sipagent.Options{
-		PBX:      sipagent.PBX{Networks: plain(c.PBX.Networks), Listen: c.PBX.Listen, Targets: texts(c.PBX.Targets)},
-		Screener: s, Recorder: r, Key: key,
+		StripLabel: strip,
+		PBX:        sipagent.PBX{Networks: plain(c.PBX.Networks), Listen: c.PBX.Listen, Targets: texts(c.PBX.Targets)},
+		Screener:   s, Recorder: r, Key: key,
 		Timers: sipagent.Timers{T1: c.Timers.T1, C: c.Timers.C, Idle: c.Timers.Idle, Drain: c.Timers.Drain},
 		Limits: sipagent.Limits(c.Limits),
 		Logger: log,

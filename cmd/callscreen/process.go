@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"callscreen/audit"
+	"callscreen/console"
 	"callscreen/juhe"
 	"callscreen/screening"
 	"callscreen/sipagent"
@@ -30,6 +31,7 @@ type process struct {
 	saved  *state.File      // the cache's; nil when cache is
 	record *audit.Log
 	agent  *sipagent.Agent
+	http   *console.Server // nil: nothing is served over HTTP
 }
 
 // build makes a process that is ready to run: policy and key are read, sockets
@@ -63,9 +65,10 @@ func build(c *config, log zerolog.Logger) (_ *process, err error) {
 	if err := c.certificates(); err != nil {
 		return nil, err
 	}
-	if p.agent, err = sipagent.New(c.agent(p.engine, decisions{p.record, log}, key, log)); err != nil {
+	if p.agent, err = sipagent.New(c.agent(p.engine, p.engine.StripLabel, decisions{p.record, log}, key, log)); err != nil {
 		return nil, err
 	}
+	p.openConsole()
 	p.ready = fmt.Sprintf("ready: %s; policy %s", p.describe(), describePolicy(policy))
 	return p, nil
 }
@@ -166,7 +169,9 @@ func (p *process) run(ctx context.Context) error {
 		})
 	}
 	p.log.Info().Msg(p.ready)
+	stopConsole := p.runConsole()
 	err := p.agent.Run(ctx)
+	stopConsole()
 	if p.cache != nil {
 		p.cache.Close()
 	}

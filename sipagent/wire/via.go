@@ -9,6 +9,7 @@ type ViaValue struct {
 	Received  Param // All is empty when there is none
 	RPort     Param
 	MAddr     Span
+	Params    Span // all of them; for FindParam
 	Value     Span // all of it, without the comma
 }
 
@@ -34,8 +35,8 @@ func ReadVia(raw []byte, s Span) (v ViaValue, rest Span, ok bool) {
 	if v.Host, v.Port, ok = readHostPort(raw, trim(raw, Span{blank, head.End})); !ok || !isToken(v.Transport.Of(raw)) {
 		return v, rest, false
 	}
-	params := Span{semi, v.Value.End}
-	return v, rest, closed(raw, params) && v.readParams(raw, params)
+	v.Params = Span{semi, v.Value.End}
+	return v, rest, closed(raw, v.Params) && v.readParams(raw, v.Params)
 }
 
 func (v *ViaValue) readParams(raw []byte, s Span) bool {

@@ -1,0 +1,182 @@
+package sipagent
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"callscreen/screening"
+)
+
+// limited makes a change of options out of one of the limits.
+func limited(change func(*Limits)) func(*Options) { return func(o *Options) { change(&o.Limits) } }
+
+// asking makes a Screener that has to ask for every caller, and refuses them.
+func asking() Screener {
+	return slowFunc(func(_ context.Context, c screening.Call) screening.Decision {
+		return screening.Decision{Call: c, Mode: screening.Enforce, Verdict: screening.Verdict{Action: screening.Reject, Rule: "fraud", Status: 603}}
+	})
+}
+
+// ring sends a new call, and reports whether it was looked up: the Screener
+// refuses it then, and else the PBX does.
+func (r *rig) ring(id string) (lookedUp bool) {
+	r.t.Helper()
+	c := r.carrier.newCall(id)
+	r.carrier.send(c.request("INVITE", ""))
+	r.carrier.want("SIP/2.0 100")
+	no := r.carrier.orRings(r.pbx)
+	if strings.HasPrefix(string(no), "INVITE ") {
+		r.pbx.send(no.answer("486 Busy Here"))
+		r.pbx.want("ACK ")
+		no = r.carrier.want("SIP/2.0 486")
+	}
+	c.to = no.header("To")
+	r.carrier.send(c.request("ACK", ""))
+	return strings.HasPrefix(string(no), "SIP/2.0 603")
+}
+
+// orRings returns the next message of either phone.
+func (p *phone) orRings(callee *phone) msg {
+	p.t.Helper()
+	for range 400 {
+		for _, side := range []*phone{p, callee} {
+			if m, ok := side.next(50 * time.Millisecond); ok {
+				return m
+			}
+		}
+	}
+	p.t.Fatal("neither refused nor ringing")
+	return ""
+}
+
+// A source that sends calls too fast loses lookups first, and no call.
+func TestSetupsPerSecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var whys []string
+		r := newTimedRig(t, asking(), limited(func(l *Limits) { l.SetupsPerSecond = 3 }), func(o *Options) {
+			o.Recorder = recordFunc(func(d screening.Decision) { whys = append(whys, d.Verdict.Why) })
+		})
+		for i := range 5 {
+			if got, want := r.ring(fmt.Sprint("fast-", i)), i < 3; got != want {
+				t.Errorf("call %d looked up: %v, want %v", i, got, want)
+			}
+		}
+		r.counts(map[string]float64{"lookups_over_limits_total{}": 2})
+		time.Sleep(2 * time.Second)
+		if !r.ring("later") {
+			t.Error("a call of later is not looked up")
+		}
+		if got := strings.Join(whys, ","); got != ",,,over limits,over limits," {
+			t.Errorf("recorded reasons %q", got)
+		}
+	})
+}
+
+// The same for a source that has too many calls in the table; what they need no
+// lookup for is decided all the same.
+func TestSetupsPerSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newTimedRig(t, asking(), limited(func(l *Limits) { l.SetupsPerSource = 2 }))
+		for i := range 4 {
+			if got, want := r.ring(fmt.Sprint("many-", i)), i < 2; got != want {
+				t.Errorf("call %d looked up: %v, want %v", i, got, want)
+			}
+		}
+		time.Sleep(2 * time.Minute) // all are forgotten
+		r.forgotten()
+		if !r.ring("later") {
+			t.Error("a call of later is not looked up")
+		}
+	})
+	r := newRig(t, refused, limited(func(l *Limits) { l.SetupsPerSource = 1 }))
+	for i := range 3 {
+		if !r.ring(fmt.Sprint("known-", i)) {
+			t.Errorf("call %d, decided without a lookup, was let through", i)
+		}
+	}
+}
+
+func TestFullTable(t *testing.T) {
+	r := newRig(t, allowed, limited(func(l *Limits) { l.Setups, l.FullStatus = 1, 503 }))
+	r.invite(r.carrier.newCall("first"))
+	r.carrier.send(r.carrier.newCall("second").request("INVITE", ""))
+	r.carrier.want("SIP/2.0 503 Service Unavailable")
+	r.counts(map[string]float64{"refused_full_total{}": 1})
+	if _, err := New(Options{
+		Listeners: []Listener{{Name: "main", Addresses: []string{"udp:127.0.0.1:0"}}}, Screener: allowed, Key: make([]byte, 32), Limits: Limits{FullStatus: 200},
+	}); err == nil || !strings.Contains(err.Error(), "status 200 for a full table") {
+		t.Errorf("New with FullStatus 200 = %v", err)
+	}
+}
+
+func TestMessagesPerSecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newTimedRig(t, allowed, limited(func(l *Limits) { l.MessagesPerSecond = 2 }))
+		for i := range 4 {
+			r.carrier.send(r.carrier.newCall(fmt.Sprint("flood-", i)).request("MESSAGE", ""))
+		}
+		for i := range 2 {
+			if got := r.pbx.want("MESSAGE "); got.header("Call-ID") != fmt.Sprint("flood-", i) {
+				t.Errorf("received %q", got)
+			}
+		}
+		r.pbx.silent(time.Second)
+		r.drops("too-many", 2)
+		r.pbx.send(r.pbx.newCall("other").request("MESSAGE", "")) // another source
+		r.carrier.want("MESSAGE ")
+		r.carrier.send(r.carrier.newCall("later").request("MESSAGE", ""))
+		r.pbx.want("MESSAGE ")
+	})
+}
+
+// A message with more headers or body than allowed gets 513, or nothing where
+// nothing may be answered.
+func TestBigMessages(t *testing.T) {
+	body := limited(func(l *Limits) { l.BodyBytes = len(sdp) })
+	headers := limited(func(l *Limits) { l.Headers = 12 })
+	for name, change := range map[string]func(*Options){"body": body, "headers": headers} {
+		r := newRig(t, allowed, change)
+		big := func(request string) string {
+			if name == "body" {
+				return withBody(request, "application/sdp", sdp+"a=x\r\n")
+			}
+			return strings.Replace(request, "Content-Length", strings.Repeat("X-More: 1\n", 6)+"Content-Length", 1)
+		}
+		c := r.carrier.newCall("big")
+		r.carrier.send(withBody(c.request("MESSAGE", "fits"), "application/sdp", sdp))
+		fits := r.pbx.want("MESSAGE ")
+		for _, method := range []string{"INVITE", "MESSAGE"} {
+			r.carrier.send(big(c.request(method, method)))
+			r.carrier.want("SIP/2.0 513 Message Too Large")
+		}
+		r.carrier.send(big(c.request("ACK", "ack")))
+		r.pbx.send(big(fits.answer("200 OK")))
+		r.quiet()
+		r.drops("too-long", 2)
+	}
+}
+
+// However many addresses send, only so many are remembered, and one that was
+// forgotten begins anew.
+func TestSourcesAreBounded(t *testing.T) {
+	r := newRig(t, allowed)
+	w := r.agent.newWork()
+	first := w.sourceOf(netip.MustParseAddr("2001:db8::"))
+	for i := range 2 * maxSources {
+		a := netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 14: byte(i >> 8), 15: byte(i)})
+		if s := w.sourceOf(a); s != w.sourceOf(a) || s != r.agent.newWork().sourceOf(a) {
+			t.Fatalf("source %v is not remembered", a)
+		}
+	}
+	if n := r.agent.sources.Len(); n != maxSources {
+		t.Errorf("%d sources remembered, want %d", n, maxSources)
+	}
+	if w.sourceOf(netip.MustParseAddr("2001:db8::")) == first {
+		t.Error("the first source is still remembered")
+	}
+}
