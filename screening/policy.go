@@ -66,6 +66,9 @@ func (p *Policy) Mode() Mode { return p.mode }
 // 6 digits of the lists that [Policy.With] added.
 func (p *Policy) Revision() string { return p.revision }
 
+// Zone returns the zone of the policy's times and dates.
+func (p *Policy) Zone() *time.Location { return p.zone }
+
 // Files returns the names of the lists and calendars that the policy was read
 // from, as it names them.
 func (p *Policy) Files() []string { return slices.Clone(p.files) }

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"callscreen/screening"
+)
+
+func (e *explained) print(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(cells ...string) {
+		for i, c := range cells {
+			cells[i] = printable(c)
+		}
+		fmt.Fprintln(t, strings.TrimRight(strings.Join(cells, "\t"), "\t")) // Flush tells of errors
+	}
+	f := &e.facts
+	row("number", cmp.Or(f.Number.Digits, "none"))
+	row("class", class(f.Number))
+	if f.Call.Name != "" {
+		row("name", f.Call.Name)
+	}
+	if f.Call.To != "" {
+		row("called", cmp.Or(f.Called.Digits, f.Call.To))
+	}
+	row("trunk", f.Call.Trunk)
+	row("time", e.at())
+	row("lookup", e.lookup())
+	row("policy", describePolicy(e.policy))
+	fmt.Fprintln(t)
+	for _, s := range e.Steps {
+		got := ""
+		if s.Got != "" {
+			got = "got " + s.Got
+		}
+		row(s.Rule, s.Action.String(), string(s.Result), s.Term, got)
+	}
+	fmt.Fprintln(t)
+	row("verdict", what(e.Verdict))
+	if e.Shadow.Rule != "" {
+		row("shadow", what(e.Shadow))
+	}
+	return t.Flush()
+}
+
+// at returns the time of the call on the policy's clock.
+func (e *explained) at() string {
+	return e.facts.Call.At.In(e.policy.Zone()).Format("Mon 2006-01-02 15:04:05 -0700")
+}
+
+// lookup says what is known of the caller.
+func (e *explained) lookup() string {
+	r := &e.facts.Reputation
+	switch {
+	case e.facts.Failed != nil:
+		return "failed: " + screening.FailureReason(e.facts.Failed)
+	case !e.known && e.NeedsLookup:
+		return "not made, and the verdict may depend on it"
+	case !e.known:
+		return "not needed"
+	case !r.Known():
+		return "nothing known"
+	}
+	var all []string
+	for _, text := range []string{string(r.Category), r.Label, r.Name, r.Place} {
+		if text != "" {
+			all = append(all, text)
+		}
+	}
+	return strings.Join(append(all, count(r.Marks, "mark")), ", ")
+}
+
+// what says what a verdict does, by which rule and why.
+func what(v screening.Verdict) string {
+	detail := ""
+	switch v.Action {
+	case screening.Tag:
+		detail = " as " + v.Label
+	case screening.Reject:
+		detail = fmt.Sprintf(" with %d %s", v.Status, v.Reason)
+	case screening.Divert:
+		detail = " to " + v.Target
+	}
+	return fmt.Sprintf("%v%s, by %s: %s", v.Action, detail, v.Rule, v.Why)
+}
+
+func (e *explained) printJSON(w io.Writer) error {
+	f := &e.facts
+	out := struct {
+		Number   string             `json:"number"`
+		Country  string             `json:"country"`
+		Class    string             `json:"class"`
+		Name     string             `json:"name,omitempty"`
+		Called   string             `json:"called,omitempty"`
+		Trunk    string             `json:"trunk"`
+		At       time.Time          `json:"at"`
+		Known    bool               `json:"known"` // a lookup brought the rest, or failed
+		Category screening.Category `json:"category,omitempty"`
+		Label    string             `json:"label,omitempty"`
+		Marks    int                `json:"marks,omitempty"`
+		Merchant string             `json:"merchant,omitempty"`
+		Place    string             `json:"place,omitempty"`
+		Failed   string             `json:"failed,omitempty"`
+		Policy   string             `json:"policy"`
+		Mode     string             `json:"mode"`
+		screening.Explanation
+	}{
+		f.Number.Digits, f.Number.Country, string(f.Number.Class), f.Call.Name, f.Called.Digits, f.Call.Trunk, f.Call.At.In(e.policy.Zone()),
+		e.known, f.Reputation.Category, f.Reputation.Label, f.Reputation.Marks, f.Reputation.Name, f.Reputation.Place,
+		screening.FailureReason(f.Failed), e.policy.Revision(), e.policy.Mode().String(), e.Explanation,
+	}
+	return printJSON(w, out)
+}
