@@ -82,6 +82,7 @@ func TestWhoCalls(t *testing.T) {
 				t.Errorf("%s: At = %v", tt.name, got.At)
 			}
 			want.At, want.ID, want.Trunk, want.To = got.At, c.id, "carrier", "100"
+			want.Claimed, want.Asserted, want.Verstat = got.Claimed, got.Asserted, got.Verstat // see TestWhatPoliciesAsk
 			if got != want {
 				t.Errorf("%s, trusted %v:\n got %+v\nwant %+v", tt.name, trust, got, want)
 			}
@@ -90,6 +91,56 @@ func TestWhoCalls(t *testing.T) {
 				if got := inv.header(h) != ""; got != (has && trust) {
 					t.Errorf("%s, trusted %v: %s passes: %v", tt.name, trust, h, got)
 				}
+			}
+		}
+		r.quiet()
+	}
+}
+
+// What only policies look at, on a trunk that is trusted and one that is not.
+func TestWhatPoliciesAsk(t *testing.T) {
+	const from, claimed = "From: <sip:1@a>;tag=f", "sip:1@a"
+	plain := screening.Call{Claimed: claimed}
+	by := func(diverter string) screening.Call { return screening.Call{Claimed: claimed, DivertedBy: diverter} }
+	verified := func(uri, asserted, verstat string) screening.Call {
+		return screening.Call{Claimed: uri, Asserted: asserted, Verstat: verstat}
+	}
+	tests := []struct {
+		name               string
+		in                 []string
+		trusted, untrusted screening.Call
+	}{
+		{"nothing", []string{from}, plain, plain},
+		{"User-Agent", []string{from, "user-agent: Dialer 1.0 (x)", "User-Agent: second"}, screening.Call{Claimed: claimed, UserAgent: "Dialer 1.0 (x)"}, screening.Call{Claimed: claimed, UserAgent: "Dialer 1.0 (x)"}},
+		{"asserted", []string{from, "P-Asserted-Identity: <sip:boss@a>, <tel:2>"}, verified(claimed, "sip:boss@a", ""), verified(claimed, "sip:boss@a", "")},
+		{"the topmost Diversion", []string{from, `Diversion: "A" <sip:2@a>;reason=unconditional, <sip:3@a>`, "Diversion: <sip:4@a>", "History-Info: <sip:5@a>;index=1, <sip:6@a>;index=1.1;mp=1"}, by("sip:2@a"), plain},
+		{"unreadable Diversion", []string{from, `Diversion: "A <sip:2@a>`, "Diversion: <sip:4@a>"}, by("sip:4@a"), plain},
+		{"the last mp", []string{from, "History-Info: <sip:5@a>;index=1,<sip:6@a>;index=1.1;mp=1", "History-Info: <sip:7@a>;index=1.2, <sip:8@a>;index=1.1.1;mp=1.1"}, by("sip:6@a"), plain},
+		{"mp to nobody", []string{from, "History-Info: <sip:5@a>;index=1, <sip:6@a>;index=1.1;mp=2"}, plain, plain},
+		{"cause without mp", []string{from, "History-Info: <sip:5@a>;index=1, <sip:6@a;cause=302>;index=1.1"}, by("sip:5@a"), plain},
+		{"a service number", []string{from, "History-Info: <sip:5@a>;index=1, <sip:6@a;cause=380>;index=1.1"}, plain, plain},
+		{"no diversion", []string{from, "History-Info: <sip:5@a>;index=1, <sip:6@a>;index=1.1;rc=1"}, plain, plain},
+		{"verstat of From", []string{"From: <sip:1@a;verstat=TN-Validation-Passed-A;x>;tag=f"}, verified("sip:1@a;verstat=TN-Validation-Passed-A;x", "", "TN-Validation-Passed-A"), verified("sip:1@a;verstat=TN-Validation-Passed-A;x", "", "")},
+		{"verstat of the number", []string{"From: <sip:+1;npdi;Verstat=TN-Validation-Failed@a;user=phone>;tag=f"}, verified("sip:+1;npdi;Verstat=TN-Validation-Failed@a;user=phone", "", "TN-Validation-Failed"), verified("sip:+1;npdi;Verstat=TN-Validation-Failed@a;user=phone", "", "")},
+		{"verstat of who calls", []string{"From: <sip:1@a;verstat=No-TN-Validation>;tag=f", "P-Asserted-Identity: <tel:+2;verstat=TN-Validation-Passed>"}, verified("sip:1@a;verstat=No-TN-Validation", "tel:+2;verstat=TN-Validation-Passed", "TN-Validation-Passed"), verified("sip:1@a;verstat=No-TN-Validation", "tel:+2;verstat=TN-Validation-Passed", "")},
+		{"another verstat", []string{from, "P-Asserted-Identity: <tel:+2;xverstat=1>"}, verified(claimed, "tel:+2;xverstat=1", ""), verified(claimed, "tel:+2;xverstat=1", "")},
+	}
+	for trust, change := range map[bool]func(*Options){true: func(*Options) {}, false: untrusted} {
+		calls := make(chan screening.Call, 1)
+		r := newRig(t, heard(calls), change)
+		for i, tt := range tests {
+			c := r.carrier.newCall(fmt.Sprint("asks-", i))
+			r.carrier.send(strings.Replace(c.request("INVITE", ""), "From: "+c.from, strings.Join(tt.in, "\n"), 1))
+			r.carrier.want("SIP/2.0 100")
+			r.pbx.want("INVITE ")
+			want := tt.untrusted
+			if trust {
+				want = tt.trusted
+			}
+			c1 := <-calls
+			got := screening.Call{Claimed: c1.Claimed, Asserted: c1.Asserted, DivertedBy: c1.DivertedBy, Verstat: c1.Verstat, UserAgent: c1.UserAgent}
+			if got != want {
+				t.Errorf("%s, trusted %v:\n got %+v\nwant %+v", tt.name, trust, got, want)
 			}
 		}
 		r.quiet()
