@@ -182,7 +182,7 @@ record: {file: /r.jsonl, numbers: full}
 		t.Errorf("agent options = %+v; want %+v", a, want)
 	}
 	trunk := screening.Trunk{Habits: screening.Habits{Country: "852", AreaCode: "10", StripPrefixes: []string{"9"}}, Budget: 2 * time.Second}
-	if got := c.engine(nil, nil, zerolog.Nop()).Trunks; !reflect.DeepEqual(got, map[string]screening.Trunk{"carrier": trunk}) {
+	if got := c.engine(nil, nil, nil, zerolog.Nop()).Trunks; !reflect.DeepEqual(got, map[string]screening.Trunk{"carrier": trunk}) {
 		t.Errorf("engine trunks = %+v; want carrier: %+v", got, trunk)
 	}
 	cache := screening.CacheOptions{Size: 5, Known: 3 * time.Second, Unknown: 2 * time.Second, Failed: -1, Stale: -1, Outage: 720 * time.Hour, Jitter: -1, Logger: zerolog.Nop()}

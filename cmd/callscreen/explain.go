@@ -99,7 +99,7 @@ func (q *question) answer(ctx context.Context) (e explained, err error) {
 	if err != nil {
 		return e, exitWith(exitUsage, err)
 	}
-	engine, err := screening.New(c.engine(e.policy, nil, zerolog.Nop()))
+	engine, err := screening.New(c.engine(e.policy, nil, nil, zerolog.Nop()))
 	if err != nil {
 		return e, err
 	}

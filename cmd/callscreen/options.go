@@ -13,8 +13,8 @@ import (
 	"callscreen/sipagent"
 )
 
-func (c *config) engine(p *screening.Policy, cache *screening.Cache, log zerolog.Logger) screening.Options {
-	o := screening.Options{Policy: p, Cache: cache, Trunks: map[string]screening.Trunk{}, Logger: log}
+func (c *config) engine(p *screening.Policy, cache *screening.Cache, memory *screening.Memory, log zerolog.Logger) screening.Options {
+	o := screening.Options{Policy: p, Cache: cache, Memory: memory, Trunks: map[string]screening.Trunk{}, Logger: log}
 	for _, t := range c.Trunks {
 		o.Trunks[t.Name] = screening.Trunk{Habits: t.habits(), Budget: t.Budget}
 	}

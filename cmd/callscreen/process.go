@@ -29,6 +29,7 @@ type process struct {
 	juhe   *juhe.Client     // nil: nothing is looked up
 	cache  *screening.Cache // nil when juhe is
 	saved  *state.File      // the cache's; nil when cache is
+	memory *screening.Memory
 	record *audit.Log
 	agent  *sipagent.Agent
 	http   *console.Server // nil: nothing is served over HTTP
@@ -52,7 +53,10 @@ func build(c *config, log zerolog.Logger) (_ *process, err error) {
 	if err := p.openDirectory(); err != nil {
 		return nil, err
 	}
-	if p.engine, err = screening.New(c.engine(policy, p.cache, log)); err != nil {
+	if err := p.openMemory(); err != nil {
+		return nil, err
+	}
+	if p.engine, err = screening.New(c.engine(policy, p.cache, p.memory, log)); err != nil {
 		return nil, err
 	}
 	key, err := openState(c.State)
@@ -113,6 +117,22 @@ func (p *process) openDirectory() error {
 	return nil
 }
 
+// openMemory makes the memory of callers, with what was saved of it.
+func (p *process) openMemory() (err error) {
+	if p.memory, err = screening.NewMemory(screening.MemoryOptions{}); err != nil {
+		return err
+	}
+	if err := p.memoryFile().Load(p.memory.Load); err != nil {
+		p.log.Error().Err(err).Msg("the memory of callers begins empty")
+	}
+	return nil
+}
+
+// memoryFile is where the memory of callers outlives the process.
+func (p *process) memoryFile() *state.File {
+	return &state.File{Path: filepath.Join(p.c.State, "memory"), Kind: "memory 1"}
+}
+
 // openJuhe makes the client of Juhe. The error is [juhe.ErrNoKey] when there is
 // no key anywhere.
 func openJuhe(c *config, log zerolog.Logger, more func(*juhe.Options)) (*juhe.Client, error) {
@@ -155,15 +175,23 @@ func (c *config) juheKey() (string, error) {
 	return key, err
 }
 
+// saveEvery is how much a crash may take of what is remembered.
+const saveEvery = 5 * time.Minute
+
 // run serves until ctx ends, finishes what is under way and closes everything.
 // It may be called once.
 func (p *process) run(ctx context.Context) error {
 	var warming sync.WaitGroup
 	warm, cool := context.WithCancel(ctx)
+	warming.Go(func() { // ends by cool, as the next
+		if err := p.memoryFile().Keep(warm, saveEvery, p.memory.Save, p.log); err != nil {
+			p.log.Error().Err(err).Msg("the memory of callers is not saved")
+		}
+	})
 	if p.juhe != nil {
-		warming.Go(func() { p.juhe.KeepWarm(warm) }) // ends by cool, as the next
+		warming.Go(func() { p.juhe.KeepWarm(warm) })
 		warming.Go(func() {
-			if err := p.saved.Keep(warm, 5*time.Minute, p.cache.Save, p.log); err != nil {
+			if err := p.saved.Keep(warm, saveEvery, p.cache.Save, p.log); err != nil {
 				p.log.Error().Err(err).Msg("the cache is not saved")
 			}
 		})
