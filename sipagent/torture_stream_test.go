@@ -76,6 +76,9 @@ func (p *phone) settle() (answers []msg, closed bool) {
 		conn := l.own
 		l.mu.Unlock()
 		if conn == nil {
+			for m, ok := p.next(50 * time.Millisecond); ok; m, ok = p.next(50 * time.Millisecond) {
+				answers = append(answers, m) // what came before the end
+			}
 			return answers, true
 		}
 		id := fmt.Sprint("settle-", i)
