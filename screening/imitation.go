@@ -52,6 +52,10 @@ func (p *Policy) stripOne(name *string) bool {
 // timesSigns turns what looks like a × into one.
 var timesSigns = strings.NewReplacer("✕", "×", "✖", "×", "⨯", "×", "⨉", "×", "╳", "×", "х", "×", "*", "×", "＊", "×")
 
+// labelWords are what number-tag services call callers. Any other word in front
+// of a × may be a name: a branch office writes "王×3".
+const labelWords = "[^ ]{0,6}(?:骚扰|推销|广告|营销|中介|快递|送餐|外卖|诈骗|欺诈|招聘|猎头|出租车|司机|贷款|保险|理财|spam|scam|fraud|sales)[^ ×]{0,4}"
+
 // imitationOf compiles what a label of the parts looks like in front of a name;
 // nil when any name could look so.
 func imitationOf(parts []part) *regexp.Regexp {
@@ -66,6 +70,8 @@ func imitationOf(parts []part) *regexp.Regexp {
 			b.WriteString(literal(p.text))
 		case "marks":
 			b.WriteString("[0-9]+")
+		case "label":
+			b.WriteString(labelWords)
 		default:
 			b.WriteString(".{1,40}?")
 		}

@@ -1,6 +1,7 @@
 package screening
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -19,7 +20,9 @@ func TestStripLabel(t *testing.T) {
 		{standard, "快\u200b递×１２ Bob", "Bob"},
 		{standard, "\u202e快递×12\u202c Bob", "Bob"},
 		{standard, "快递×1 推销×2 Bob", "Bob"},
-		{standard, "认证 商家×9 Bob", "Bob"},
+		{standard, "广告推销×9 Bob", "Bob"},
+		{standard, "杭州分公司 王×3", ""}, // a name of its own
+		{standard, "王×3", ""},
 		{standard, "快递×12Bob", ""},
 		{standard, "快递×", ""},
 		{standard, "×12 Bob", ""},
@@ -94,17 +97,19 @@ func TestStripLabelInASCII(t *testing.T) {
 	}
 }
 
-// Every label that a template makes whole is one that a caller cannot imitate.
+// Every label that a template makes whole, of a word that services use, is one
+// that a caller cannot imitate.
 func FuzzStripLabel(f *testing.F) {
 	f.Add("推销", 3475, "Bob")
-	f.Add("A 1", 1, "x2 ")
+	f.Add("广告推销", 1, "x2 ")
+	labels := regexp.MustCompile("(?i)^" + labelWords + "×[0-9]+$")
 	f.Fuzz(func(t *testing.T, label string, marks int, name string) {
 		p, err := ParsePolicy("p", []byte("mode: enforce\nrules: [{id: a, when: {category: sales}, action: tag}]\n"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		made := p.rules[0].template.Execute(Reputation{Label: label, Marks: marks})
-		if marks <= 0 || !strings.Contains(made, "×") {
+		if !labels.MatchString(made) {
 			return
 		}
 		if rest, ok := p.StripLabel(made + " " + name); !ok || strings.Contains(rest, made+" ") {
