@@ -138,7 +138,7 @@ func decided(e *zerolog.Event, d *screening.Decision, p Privacy) {
 func call(e *zerolog.Event, d *screening.Decision, p Privacy) {
 	e.Str("call", Clip(d.Call.ID)).Str("trunk", d.Call.Trunk)
 	e.Str("from", Clip(p.Number(d.Number.Digits))).Str("class", string(d.Number.Class))
-	text(e, "name", p.Text(d.Call.Name))
+	text(e, "name", p.Text(Clip(d.Call.Name)))
 	e.Str("header", Clip(d.Call.Header)).Bool("withheld", d.Call.Withheld).Str("to", Clip(calledNumber(d)))
 }
 

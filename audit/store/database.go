@@ -110,6 +110,9 @@ func (d database) connect(ctx context.Context) (*conn, error) {
 const reachWithin = 5 * time.Second
 
 func (d database) migrate(ctx context.Context) error {
+	if err := d.create(); err != nil {
+		return err
+	}
 	db, err := d.open(mending)
 	if err != nil {
 		return err
@@ -144,6 +147,19 @@ func (d database) migrate(ctx context.Context) error {
 		return fmt.Errorf("store: migrating: %w", err)
 	}
 	return nil
+}
+
+// create makes SQLite's file, if there is none, for nobody else to read: it holds
+// whole numbers. SQLite's log beside it is as the file is.
+func (d database) create() error {
+	if d.file == "" {
+		return nil
+	}
+	f, err := os.OpenFile(d.file, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("store: opening database: %w", err)
+	}
+	return f.Close()
 }
 
 // Result codes of SQLite, https://sqlite.org/rescode.html.

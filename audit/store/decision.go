@@ -90,8 +90,10 @@ func (h hider) appendSlice(dst []byte, v reflect.Value) []byte {
 	return append(dst, ']')
 }
 
-// text is s as it is kept. Our own texts hold other digits than the caller's.
+// text is s as it is kept. What is no UTF-8 becomes U+FFFD. Our own texts hold other
+// digits than the caller's.
 func (h hider) text(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
 	switch h.part {
 	case "Called", "Policy", "Source":
 		return s
@@ -104,7 +106,7 @@ func (h hider) text(s string) string {
 	case "Call.ID", "Call.To", "Call.Trunk", "Call.Header":
 		return audit.Clip(s)
 	}
-	return audit.Clip(h.privacy.Text(s))
+	return audit.Clip(h.privacy.Text(audit.Clip(s)))
 }
 
 // appendStruct writes the fields of v that are not zero.
@@ -127,9 +129,10 @@ func appendStruct(dst []byte, v reflect.Value, value func([]byte, string, reflec
 	return append(dst, '}')
 }
 
-// appendString writes s as a JSON string. What is no UTF-8 becomes U+FFFD.
+// appendString writes s as a JSON string. Masking may have cut a character that is
+// no digit.
 func appendString(dst []byte, s string) []byte {
-	text, err := json.Marshal(s)
+	text, err := json.Marshal(strings.ToValidUTF8(s, "\uFFFD"))
 	if err != nil { // there is no string that it cannot write
 		return append(dst, `""`...)
 	}
@@ -138,5 +141,5 @@ func appendString(dst []byte, s string) []byte {
 
 // clean makes a text that every database takes.
 func clean(s string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(audit.Clip(s), "\uFFFD"), "\x00", "\uFFFD")
+	return audit.Clip(strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD"))
 }

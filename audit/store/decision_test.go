@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -152,4 +153,30 @@ func BenchmarkNewRow(b *testing.B) {
 	for b.Loop() {
 		newRow(&d, full)
 	}
+}
+
+// Whatever strangers write, a decision is read back, and what is read back is written
+// as it was.
+func FuzzDecision(f *testing.F) {
+	for _, s := range hostile {
+		f.Add(s, true)
+	}
+	f.Fuzz(func(t *testing.T, s string, mask bool) {
+		p := full
+		if mask {
+			p = audit.Privacy{}
+		}
+		d := filled(func(int) string { return s })
+		text := encodeDecision(&d, p)
+		again, err := decodeDecision(text)
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if got := encodeDecision(&again, full); got != text {
+			t.Errorf("%q came back as %q", text, got)
+		}
+		if r := newRow(&d, p); !utf8.ValidString(r.Call+r.Number+r.Words+r.Decision) || strings.Contains(r.Call+r.Number+r.Words+r.Decision, "\x00") {
+			t.Errorf("row %+v is not for every database", r)
+		}
+	})
 }

@@ -99,7 +99,8 @@ func calledNumber(d *screening.Decision) string { return cmp.Or(d.Called.Digits,
 func words(d *screening.Decision, p audit.Privacy) string {
 	rep := &d.Reputation
 	all := []string{
-		p.Number(d.Number.Digits), calledNumber(d), p.Text(d.Call.Name), rep.Label, p.Text(rep.Name), p.Text(rep.Description), rep.Place,
+		p.Number(d.Number.Digits), calledNumber(d), p.Text(audit.Clip(d.Call.Name)), rep.Label, p.Text(audit.Clip(rep.Name)),
+		p.Text(audit.Clip(rep.Description)), rep.Place,
 		p.Own(d.Verdict.Why, d.Number), p.Own(d.Verdict.Label, d.Number), d.Call.ID,
 	}
 	var text strings.Builder

@@ -266,6 +266,47 @@ func TestNowhereToWrite(t *testing.T) {
 	}
 }
 
+// The database is away for so long that the spool is full, and the queue behind it.
+// When it is back everything that had room is written, in its order.
+func TestFullSpool(t *testing.T) {
+	t.Parallel()
+	o := Options{File: filepath.Join(t.TempDir(), "record.db"), SpoolBytes: 100_000, Queue: 64}
+	s := open(t, o)
+	other, err := database{file: o.File}.open(mending)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	tx, err := other.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := startLoad(s)
+	await(t, s, "loss", func(st State) bool { return st.Spooled > 0 && st.Lost > 0 })
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, s, "database again", func(st State) bool { return st.Up && st.Spooled == 0 })
+	l.end(t, s)
+	l.complete(t, s, "spool full")
+}
+
+// Nobody else may read whole numbers.
+func TestFilesAreNobodyElses(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, Options{File: filepath.Join(dir, "record.db")})
+	record(t, s, example(0))
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) < 4 {
+		t.Fatalf("%d files, %v; want database, log, index and spool", len(entries), err)
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v, %v; want 0600", e.Name(), info.Mode(), err)
+		}
+	}
+}
+
 // A batch that may or may not have been written is written again, and is there once.
 func TestBatchesAreWrittenOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, o Options) {

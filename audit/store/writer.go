@@ -47,6 +47,7 @@ func (w *writer) run(ctx context.Context) {
 		case c := <-w.connected:
 			w.adopt(c)
 		case <-w.retry.C:
+			w.probe(ctx)
 			w.drain(ctx)
 		case op := <-w.store.ops:
 			op(w)
@@ -140,6 +141,7 @@ func (w *writer) keep(ctx context.Context, b *batch) {
 		}
 		select {
 		case <-time.After(retryEvery):
+			w.drain(ctx) // the spool may be what has no room
 		case c := <-w.connected:
 			w.adopt(c)
 		case <-ctx.Done():
@@ -188,14 +190,18 @@ func (w *writer) fail(ctx context.Context, err error) {
 	}
 }
 
-// drain writes what waits in the spool, for a while. Where nothing does it finds
-// out whether a database that was down takes calls again.
-func (w *writer) drain(ctx context.Context) {
+// probe finds out whether a database that was down takes calls again, when no batch
+// is there to tell. It writes one without calls; a batch that waits elsewhere must
+// not have a lower number than that.
+func (w *writer) probe(ctx context.Context) {
 	if w.ready() && w.spool.empty() && !w.store.health.state().Up {
 		w.seq++
 		w.apply(ctx, &batch{Writer: w.id, Seq: w.seq})
-		return
 	}
+}
+
+// drain writes what waits in the spool, for a while.
+func (w *writer) drain(ctx context.Context) {
 	for start := time.Now(); w.ready() && !w.spool.empty() && time.Since(start) < drainFor; {
 		b, err := w.spool.first()
 		switch {
