@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // a policy means the same on a machine without a database of zones
@@ -19,11 +20,11 @@ const yearDay = 10000
 
 // moment is the time of a call in the policy's zone.
 type moment struct {
-	minute  int    // of the day
-	day     int    // 20270103
-	weekday uint32 // bit of weekdays
-	holiday bool   // the calendar has the day off
-	workday bool   // Monday to Friday unless the calendar says otherwise
+	minute  int  // of the day
+	day     int  // 20270103
+	weekday int  // 0 is Sunday
+	holiday bool // the calendar has the day off
+	workday bool // Monday to Friday unless the calendar says otherwise
 }
 
 // calendar holds the days that are not what their weekday says; true is a day
@@ -32,7 +33,7 @@ type calendar map[int]bool
 
 func (c calendar) moment(at time.Time) moment {
 	year, month, day := at.Date()
-	m := moment{minute: at.Hour()*60 + at.Minute(), day: dayOf(year, month, day), weekday: 1 << at.Weekday()}
+	m := moment{minute: at.Hour()*60 + at.Minute(), day: dayOf(year, month, day), weekday: int(at.Weekday())}
 	off, special := c[m.day]
 	m.holiday = off
 	m.workday = !off && (special || at.Weekday() != time.Saturday && at.Weekday() != time.Sunday)
@@ -55,12 +56,9 @@ func addWeekday(t *term, text string) error {
 			return err
 		}
 	}
-	first, last := bitOf(weekdays, from), bitOf(weekdays, to)
-	for b := first; ; b = b << 1 % (1 << len(weekdays)) {
-		if b == 0 {
-			b = 1
-		}
-		if t.bits |= b; b == last {
+	last := slices.Index(weekdays, to)
+	for day := slices.Index(weekdays, from); ; day = (day + 1) % len(weekdays) {
+		if t.allow(day); day == last {
 			return nil
 		}
 	}

@@ -113,14 +113,14 @@ func (c *compiler) values(f *conditionFile) []values {
 
 // condition compiles the condition in node, and reports whether it is what the
 // file says: without terms it then holds for every call.
-func (c *compiler) condition(node *yaml.Node, name string, path []any) (terms []term, sound bool) {
+func (c *compiler) condition(node *yaml.Node, name string, path []any) (compiled condition, sound bool) {
 	before := c.faults
 	var f conditionFile
 	read := c.doc.DecodeNode(node, name, &f)
 	if node.Kind == 0 && c.doc.Has(path...) {
 		read = false
 	}
-	terms = append(flags(&f), c.memories(&f, path)...)
+	terms := append(flags(&f), c.memories(&f, path)...)
 	for _, v := range c.values(&f) {
 		if at := under(path, v.key.String()); c.filled(at, v.key.String(), len(v.text)) {
 			terms = append(terms, c.valued(v, at))
@@ -130,7 +130,10 @@ func (c *compiler) condition(node *yaml.Node, name string, path []any) (terms []
 	terms = append(terms, c.nested(keyAny, f.Any, path)...)
 	terms = append(terms, c.nested(keyNot, f.Not, path)...)
 	slices.SortStableFunc(terms, func(a, b term) int { return int(a.key) - int(b.key) })
-	return terms, read && c.faults == before
+	for i := range terms {
+		c.asksDay = c.asksDay || terms[i].key.ofDay()
+	}
+	return conditionOf(terms), read && c.faults == before
 }
 
 // flags returns the terms of the keys that are true or false.
@@ -142,7 +145,8 @@ func flags(f *conditionFile) []term {
 	}{{keyWithheld, f.Withheld}, {keyDiverted, f.Diverted}, {keyMismatch, f.Mismatch}, {keyHoliday, f.Holiday}, {keyWorkday, f.Workday}} {
 		if w.want != nil {
 			t := newTerm(w.key, strconv.FormatBool(*w.want))
-			t.want = *w.want
+			g, _ := groupOf(w.key)
+			t.traits |= g.is(*w.want)
 			terms = append(terms, t)
 		}
 	}
@@ -179,7 +183,7 @@ func (c *compiler) nested(k key, nodes []yaml.Node, path []any) []term {
 	for i := range nodes {
 		at, name := under(path, i), fmt.Sprintf("%v[%d]", k, i)
 		inner, sound := c.condition(&nodes[i], name, at)
-		if sound && len(inner) == 0 {
+		if sound && len(inner.all) == 0 {
 			c.report(at, name+" is an empty condition", "write at least one key")
 		}
 		t.inner = append(t.inner, inner)

@@ -44,9 +44,17 @@ var categories = []string{
 	string(CategoryDelivery), string(CategoryRecruiter), string(CategoryTaxi), string(CategoryOther),
 }
 
+// allowOneOf takes one of known words.
+func (t *term) allowOneOf(known []string, word string) error {
+	err := oneOf(known, word)
+	if err == nil {
+		t.allow(slices.Index(known, word))
+	}
+	return err
+}
+
 func addCategory(t *term, value string) error {
-	t.bits |= bitOf(categories, value)
-	return oneOf(categories, value)
+	return t.allowOneOf(categories, value)
 }
 
 // classInvalid is how a policy file writes ClassInvalid.
@@ -65,8 +73,7 @@ var (
 )
 
 func addClass(t *term, value string) error {
-	t.bits |= bitOf(classNames, value)
-	return oneOf(classNames, value)
+	return t.allowOneOf(classNames, value)
 }
 
 // addCountry takes a calling code, with or without its +.

@@ -56,8 +56,8 @@ func (p *Policy) Explain(f Facts, known bool) Explanation {
 	x.NeedsLookup = p.NeedsLookup(unasked)
 
 	x.add(numberStep(&f))
-	x.add(v.listStep(RuleAllowList, Allow, p.allow))
-	x.add(v.listStep(RuleBlockList, p.blocked.action, p.block))
+	x.add(listStep(RuleAllowList, Allow, p.allow, &f))
+	x.add(listStep(RuleBlockList, p.blocked.action, p.block, &f))
 	for i := range p.rules {
 		x.add(v.ruleStep(&p.rules[i]))
 	}
@@ -84,16 +84,16 @@ func numberStep(f *Facts) Step {
 	return s
 }
 
-func (v *view) listStep(name string, a Action, lists []*List) Step {
-	if e, ok := v.onList(lists); ok {
+func listStep(name string, a Action, lists []*List, f *Facts) Step {
+	if e, ok := onList(lists, f); ok {
 		return Step{Rule: name, Action: a, Result: Matched, Term: strings.TrimSuffix(e.Number+": "+e.Note, ": ")}
 	}
-	return Step{Rule: name, Action: a, Result: Failed, Term: "number: on the list", Got: v.facts.Number.Digits}
+	return Step{Rule: name, Action: a, Result: Failed, Term: "number: on the list", Got: f.Number.Digits}
 }
 
 func (v *view) ruleStep(r *rule) Step {
 	s := Step{Rule: r.id, Action: r.action, Result: Matched}
-	is := v.allOf(r.when)
+	is := v.holds(&r.when)
 	switch {
 	case r.until != 0 && v.now >= r.until:
 		s.Result = Expired
@@ -101,21 +101,22 @@ func (v *view) ruleStep(r *rule) Step {
 		s.Result = Shadows
 	case is == maybe:
 		s.Result = Open
-		s.Term, s.Got = v.culprit(r.when, is)
+		s.Term, s.Got = v.culprit(&r.when, is)
 	case is == no:
 		s.Result = Failed
-		s.Term, s.Got = v.culprit(r.when, is)
+		s.Term, s.Got = v.culprit(&r.when, is)
 	}
 	return s
 }
 
 // culprit returns the first term of a condition that is no better than the
 // condition is, and what the call has for it.
-func (v *view) culprit(terms []term, is truth) (text, got string) {
-	for i := range terms {
-		t := &terms[i]
+func (v *view) culprit(c *condition, is truth) (text, got string) {
+	for i := range c.all {
+		t := &c.all[i]
+		alone := conditionOf(c.all[i : i+1])
 		switch {
-		case v.allOf(terms[i:i+1]) != is:
+		case v.holds(&alone) != is:
 		case t.key < keyAll && is == maybe:
 			return t.String(), ""
 		case t.key < keyAll:
@@ -129,8 +130,9 @@ func (v *view) culprit(terms []term, is truth) (text, got string) {
 
 // innerCulprit does the same for a term that holds conditions.
 func (v *view) innerCulprit(t *term, is truth) (text, got string) {
-	for i, c := range t.inner {
-		inner := v.allOf(c)
+	for i := range t.inner {
+		c := &t.inner[i]
+		inner := v.holds(c)
 		switch {
 		case t.key == keyNot && yes-inner != is:
 			continue
@@ -148,10 +150,10 @@ func (v *view) innerCulprit(t *term, is truth) (text, got string) {
 }
 
 // textOf writes a condition.
-func textOf(terms []term) string {
-	all := make([]string, len(terms))
-	for i := range terms {
-		all[i] = terms[i].String()
+func textOf(c *condition) string {
+	all := make([]string, len(c.all))
+	for i := range c.all {
+		all[i] = c.all[i].String()
 	}
 	return strings.Join(all, ", ")
 }
@@ -198,7 +200,8 @@ func (v *view) got(t *term) string {
 	case keyWeCalled:
 		return ago(f.Past.Dialed)
 	case keyWithheld, keyDiverted, keyMismatch, keyHoliday, keyWorkday:
-		return strconv.FormatBool(!t.want)
+		g, _ := groupOf(t.key)
+		return strconv.FormatBool(v.traits&g.is(true) != 0)
 	case keyTime, keyWeekday, keyDate:
 		return strings.ToLower(f.Call.At.In(v.policy.zone).Format(map[key]string{keyTime: "15:04", keyWeekday: "Mon", keyDate: "2006-01-02"}[t.key]))
 	}

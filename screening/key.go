@@ -58,3 +58,7 @@ func (k key) String() string {
 		"all", "any", "not",
 	}[k]
 }
+
+// ofDay reports whether the key is about the day of the call, which is among its
+// traits.
+func (k key) ofDay() bool { return k == keyWeekday || k == keyHoliday || k == keyWorkday }

@@ -27,8 +27,7 @@ func truthOf(b bool) truth {
 // follows from the key. What most keys need fits into a line of the cache.
 type term struct {
 	key   key
-	want  bool     // of a key that is true or false; calls: those to the same number
-	bits  uint32   // of a key with few words: any of these
+	want  bool     // lookup_failed; calls: those to the same number
 	words []string // any of these
 	spans []span   // any of these
 	*rest
@@ -36,16 +35,20 @@ type term struct {
 
 // rest is what few keys need.
 type rest struct {
+	traits  traits   // of a key that is judged by them: those that a call may have
 	small   []string // words in small letters, any of these in any letters
 	numbers numberSet
 	lists   []*List       // any of these
 	within  time.Duration // calls we_called
-	inner   [][]term      // any all not
+	inner   []condition   // any all not
 	values  []string      // as written, for people
 }
 
 // newTerm returns a term with nothing compiled yet of the values under its key.
-func newTerm(k key, values ...string) term { return term{key: k, rest: &rest{values: values}} }
+func newTerm(k key, values ...string) term {
+	g, _ := groupOf(k)
+	return term{key: k, rest: &rest{values: values, traits: ^g.all()}}
+}
 
 // span is what a comparison lets through, both ends included.
 type span struct{ low, high int }
@@ -54,38 +57,42 @@ func (s span) holds(n int) bool { return s.low <= n && n <= s.high }
 
 // view is Facts with what several terms ask of them worked out once.
 type view struct {
-	policy   *Policy
-	facts    *Facts
-	known    bool // the reputation in facts is what a lookup brought, not yet to come
-	now      int64
-	class    uint32
-	category uint32
-	moment   moment        // once timed
-	place    placeOfCaller // once placed
-	timed    bool
-	placed   bool
+	policy *Policy
+	facts  *Facts
+	known  bool // the reputation in facts is what a lookup brought, not yet to come
+	now    int64
+	traits traits
+	moment moment        // once timed
+	place  placeOfCaller // once placed
+	timed  bool
+	placed bool
 }
 
 func (p *Policy) view(f *Facts, known bool) view {
-	return view{
-		policy: p, facts: f, known: known, now: f.Call.At.Unix(),
-		class: bitOf(classes, string(f.Number.Class)), category: bitOf(categories, string(f.Reputation.Category)),
-	}
+	v := view{policy: p, facts: f, known: known, now: f.Call.At.Unix()}
+	v.traits = v.traitsOf(f)
+	return v
 }
 
-// bitOf returns the bit of a word among known, and 0 for another.
-func bitOf(known []string, word string) uint32 {
-	if i := slices.Index(known, word); i >= 0 {
-		return 1 << i
+// clock returns the time of the call in the policy's zone.
+func (v *view) clock() *moment {
+	if !v.timed {
+		v.moment, v.timed = v.policy.calendar.moment(v.facts.Call.At.In(v.policy.zone)), true
 	}
-	return 0
+	return &v.moment
 }
 
-// allOf tells whether every term holds; without terms it does.
-func (v *view) allOf(terms []term) truth {
-	all := yes
-	for i := range terms {
-		t := &terms[i]
+// holds tells whether a condition holds; without terms it does.
+func (v *view) holds(c *condition) truth {
+	if v.traits&^c.traits != 0 {
+		return no
+	}
+	is := yes
+	if !v.known && ^c.traits&categoryGroup.all() != 0 {
+		is = maybe
+	}
+	for i := range c.terms {
+		t := &c.terms[i]
 		switch {
 		case t.key < keyCategory:
 			if !v.called(t) {
@@ -96,20 +103,20 @@ func (v *view) allOf(terms []term) truth {
 				return no
 			}
 		case t.key < keyAll:
-			all = maybe
+			is = maybe
 		default:
-			if all = min(all, v.nested(t)); all == no {
+			if is = min(is, v.nested(t)); is == no {
 				return no
 			}
 		}
 	}
-	return all
+	return is
 }
 
-func (v *view) anyOf(conditions [][]term) truth {
+func (v *view) anyOf(conditions []condition) truth {
 	best := no
-	for _, c := range conditions {
-		if best = max(best, v.allOf(c)); best == yes {
+	for i := range conditions {
+		if best = max(best, v.holds(&conditions[i])); best == yes {
 			break
 		}
 	}
@@ -125,8 +132,8 @@ func (v *view) nested(t *term) truth {
 		return yes - v.anyOf(t.inner)
 	}
 	all := yes
-	for _, c := range t.inner {
-		all = min(all, v.allOf(c))
+	for i := range t.inner {
+		all = min(all, v.holds(&t.inner[i]))
 	}
 	return all
 }
@@ -135,16 +142,12 @@ func (v *view) nested(t *term) truth {
 func (v *view) called(t *term) bool {
 	f := v.facts
 	switch t.key {
-	case keyClass:
-		return t.bits&v.class != 0
 	case keyLength:
 		return t.inSpan(len(strings.TrimPrefix(f.Number.Digits, "+")))
 	case keyCountry:
 		return slices.Contains(t.words, f.Number.Country)
 	case keyTrunk:
 		return slices.Contains(t.words, f.Call.Trunk)
-	case keyWithheld:
-		return (f.Call.Withheld || f.Number.Class == ClassAnonymous) == t.want
 	case keyNumber:
 		return t.holds(f.Number.Digits)
 	case keyCalled:
@@ -155,12 +158,6 @@ func (v *view) called(t *term) bool {
 		return t.listed(f.Number.Digits, v.now)
 	case keyCalledList:
 		return t.listed(calledDigits(f), v.now)
-	case keyDiverted:
-		return (f.Call.DivertedBy != "") == t.want
-	case keyMismatch:
-		return f.Mismatch == t.want
-	case keyVerstat:
-		return t.bits&verstatBits(f.Call.Verstat) != 0
 	case keyDisplayName:
 		return t.isPartOf(f.Call.Name)
 	case keyUserAgent:
@@ -173,30 +170,19 @@ func (v *view) called(t *term) bool {
 	return v.timely(t)
 }
 
-// timely tells whether a term about the time of the call holds.
+// timely tells whether a term about the time or the date of the call holds.
 func (v *view) timely(t *term) bool {
-	if !v.timed {
-		v.moment, v.timed = v.policy.calendar.moment(v.facts.Call.At.In(v.policy.zone)), true
+	m := v.clock()
+	if t.key == keyTime {
+		return t.inSpan(m.minute)
 	}
-	switch t.key {
-	case keyTime:
-		return t.inSpan(v.moment.minute)
-	case keyWeekday:
-		return t.bits&v.moment.weekday != 0
-	case keyDate:
-		return t.inSpan(v.moment.day) || t.inSpan(v.moment.day%yearDay)
-	case keyHoliday:
-		return v.moment.holiday == t.want
-	}
-	return v.moment.workday == t.want
+	return t.inSpan(m.day) || t.inSpan(m.day%yearDay)
 }
 
 // reputed tells whether a term about the lookup holds.
 func (v *view) reputed(t *term) bool {
 	r := &v.facts.Reputation
 	switch t.key {
-	case keyCategory:
-		return t.bits&v.category != 0
 	case keyMarks:
 		return t.inSpan(r.Marks)
 	case keyLabel:

@@ -29,13 +29,14 @@ type Policy struct {
 	files    []string
 	remarks  []remark
 
+	asksDay   bool // some rule asks for the weekday, days off or workdays
 	overrides bool // something goes before the numbers that always ring
 	shadows   bool // some rule is in shadow
 }
 
 // rule is one rule of a policy: the action it takes when all of when holds.
 type rule struct {
-	when     []term
+	when     condition
 	until    int64 // Unix second that ends it, 0 for never
 	shadow   bool  // decides nothing, see Policy.Shadow
 	override bool  // goes before the numbers that always ring
@@ -97,13 +98,13 @@ func (p *Policy) NeedsLookup(f Facts) bool {
 	if forced && !p.overrides || !f.Number.Screenable() {
 		return false
 	}
+	if _, ok := onList(p.allow, &f); ok {
+		return false
+	}
+	if _, ok := onList(p.block, &f); ok {
+		return false
+	}
 	v := p.view(&f, false)
-	if _, ok := v.onList(p.allow); ok {
-		return false
-	}
-	if _, ok := v.onList(p.block); ok {
-		return false
-	}
 	return p.open(&v, forced, false) || p.shadows && p.open(&v, forced, true)
 }
 
@@ -138,8 +139,7 @@ func (p *Policy) Decide(f Facts) Verdict {
 	if f.Number.NeverReject() && !p.overrides {
 		return neverReject
 	}
-	v := p.view(&f, true)
-	verdict, _ := p.decide(&v, false)
+	verdict, _ := p.decide(&f, false)
 	return verdict
 }
 
@@ -149,12 +149,11 @@ func (p *Policy) Shadow(f Facts) (Verdict, bool) {
 	if !p.shadows || f.Number.NeverReject() && !p.overrides {
 		return Verdict{}, false
 	}
-	v := p.view(&f, true)
-	verdict, by := p.decide(&v, true)
+	verdict, by := p.decide(&f, true)
 	if by == nil || !by.shadow {
 		return Verdict{}, false
 	}
-	if now, _ := p.decide(&v, false); now.Rule == verdict.Rule {
+	if now, _ := p.decide(&f, false); now.Rule == verdict.Rule {
 		return Verdict{}, false // either way the number rings
 	}
 	return verdict, true
@@ -165,27 +164,28 @@ var neverReject = Verdict{Rule: RuleNeverReject, Why: "this number always rings"
 
 // decide returns the verdict and the first rule that matches, which is nil where a
 // list decides.
-func (p *Policy) decide(v *view, trial bool) (Verdict, *rule) {
-	forced := v.facts.Number.NeverReject()
-	if e, ok := v.onList(p.allow); ok {
+func (p *Policy) decide(f *Facts, trial bool) (Verdict, *rule) {
+	forced := f.Number.NeverReject()
+	if e, ok := onList(p.allow, f); ok {
 		if forced {
 			return neverReject, nil
 		}
 		return Verdict{Rule: RuleAllowList, Why: cmp.Or(e.Note, "on the allow list")}, nil
 	}
-	if e, ok := v.onList(p.block); ok {
+	if e, ok := onList(p.block, f); ok {
 		if forced && !p.blocked.override {
 			return neverReject, nil
 		}
-		verdict := p.blocked.verdict(&v.facts.Reputation)
+		verdict := p.blocked.verdict(&f.Reputation)
 		verdict.Why = cmp.Or(e.Note, verdict.Why)
 		return verdict, nil
 	}
-	r := p.first(v, trial)
+	v := p.view(f, true)
+	r := p.first(&v, trial)
 	if forced && !r.override {
 		return neverReject, r
 	}
-	return r.verdict(&v.facts.Reputation), r
+	return r.verdict(&f.Reputation), r
 }
 
 // first returns the first rule that matches.
@@ -203,16 +203,16 @@ func (v *view) matches(r *rule, trial bool) truth {
 	if r.shadow && !trial || r.until != 0 && v.now >= r.until {
 		return no
 	}
-	return v.allOf(r.when)
+	return v.holds(&r.when)
 }
 
 // onList returns the entry that the caller has on the first of lists with one.
-func (v *view) onList(lists []*List) (*Entry, bool) {
+func onList(lists []*List, f *Facts) (*Entry, bool) {
 	for _, l := range lists {
 		if l == nil {
 			continue
 		}
-		if i, ok := l.set.find(v.facts.Number.Digits, v.now); ok {
+		if i, ok := l.set.find(f.Number.Digits, f.Call.At.Unix()); ok {
 			return &l.entries[i], true
 		}
 	}

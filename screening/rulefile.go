@@ -38,16 +38,16 @@ func (c *compiler) rules(files []ruleFile) []rule {
 	return packed(all)
 }
 
-// packed puts the conditions of all rules one behind the other, in the order in
-// which they are judged.
+// packed puts what is judged of all rules one behind the other, in the order in
+// which that is done.
 func packed(rules []rule) []rule {
 	var all []term
 	for i := range rules {
-		all = append(all, rules[i].when...)
+		all = append(all, rules[i].when.terms...)
 	}
 	for i := range rules {
-		n := len(rules[i].when)
-		rules[i].when, all = all[:n:n], all[n:]
+		n := len(rules[i].when.terms)
+		rules[i].when.terms, all = all[:n:n], all[n:]
 	}
 	return rules
 }

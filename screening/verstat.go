@@ -7,38 +7,40 @@ import "strings"
 var verstats = []string{"passed", "passed-a", "passed-b", "passed-c", "failed", "unchecked", "absent"}
 
 // verstatValues are the values of the verstat parameter (3GPP TS 24.229, section
-// 7.2A.20) with their bits of verstats.
+// 7.2A.20) with their word among verstats.
 var verstatValues = []struct {
 	text string
-	bits uint32
+	word int
 }{
-	{"", 1 << 6},
-	{"TN-Validation-Passed", 1},
-	{"TN-Validation-Passed-A", 1 | 1<<1},
-	{"TN-Validation-Passed-B", 1 | 1<<2},
-	{"TN-Validation-Passed-C", 1 | 1<<3},
-	{"TN-Validation-Failed", 1 << 4},
-	{"TN-Validation-Failed-A", 1 << 4},
-	{"TN-Validation-Failed-B", 1 << 4},
-	{"TN-Validation-Failed-C", 1 << 4},
-	{"No-TN-Validation", 1 << 5},
+	{"", 6},
+	{"TN-Validation-Passed", 0},
+	{"TN-Validation-Passed-A", 1},
+	{"TN-Validation-Passed-B", 2},
+	{"TN-Validation-Passed-C", 3},
+	{"TN-Validation-Failed", 4},
+	{"TN-Validation-Failed-A", 4},
+	{"TN-Validation-Failed-B", 4},
+	{"TN-Validation-Failed-C", 4},
+	{"No-TN-Validation", 5},
 }
 
-// verstatBits returns the bits of verstats that a verstat parameter stands for;
-// one that nobody defined stands for none.
-func verstatBits(verstat string) uint32 {
+// verstatOf returns which of verstats a verstat parameter stands for, and -1 for
+// one that nobody defined.
+func verstatOf(verstat string) int {
 	for _, v := range verstatValues {
 		if strings.EqualFold(verstat, v.text) {
-			return v.bits
+			return v.word
 		}
 	}
-	return 0
+	return -1
 }
 
+// addVerstat takes an outcome; passed alone is passed at any level.
 func addVerstat(t *term, text string) error {
-	if err := oneOf(verstats, text); err != nil {
-		return err
+	if text == verstats[0] {
+		t.allow(1)
+		t.allow(2)
+		t.allow(3)
 	}
-	t.bits |= bitOf(verstats, text)
-	return nil
+	return t.allowOneOf(verstats, text)
 }

@@ -100,8 +100,8 @@ func (c *compiler) outdated(p *Policy) {
 	}
 }
 
-func asksCalendar(terms []term) bool {
-	return slices.ContainsFunc(terms, func(t term) bool {
+func asksCalendar(c condition) bool {
+	return slices.ContainsFunc(c.all, func(t term) bool {
 		return t.key == keyHoliday || t.key == keyWorkday || slices.ContainsFunc(t.inner, asksCalendar)
 	})
 }
@@ -110,7 +110,7 @@ func asksCalendar(terms []term) bool {
 func (p *Policy) takerOf(i int) *rule {
 	for k := range p.rules[:i] {
 		above := &p.rules[k]
-		if !above.shadow && above.until == 0 && implied(above.when, p.rules[i].when) {
+		if !above.shadow && above.until == 0 && implied(above.when.all, p.rules[i].when.all) {
 			return above
 		}
 	}
@@ -142,8 +142,9 @@ func (t *term) covers(other *term) bool {
 		return t.within >= other.within && t.spans[0].high == math.MaxInt && t.coversSpans(other)
 	case len(t.spans) > 0:
 		return t.coversSpans(other)
-	case t.bits != 0:
-		return other.bits&^t.bits == 0
+	}
+	if _, ok := groupOf(t.key); ok {
+		return other.traits&^t.traits == 0
 	}
 	for _, v := range other.values {
 		if !slices.Contains(t.values, v) {
