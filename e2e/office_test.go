@@ -30,6 +30,7 @@ const secret = "k3y-that-must-stay-secret"
 // setting is what tests change of an office.
 type setting struct {
 	policy string                          // the policy file; default: enforcePolicy
+	config func(*office, string) string    // the configuration, given the URL of the directory; default: one trunk and the PBX on one listener
 	juhe   string                          // URL of the directory; default: the office's own juhesim
 	before func(http.Handler) http.Handler // stands in front of juhesim
 	budget time.Duration                   // default: 10s, so that a slow machine is no reason to fail open
@@ -106,6 +107,10 @@ func freePort(t *testing.T, a netip.Addr) netip.AddrPort {
 // config is the office's callscreen.yaml. SIPp's phones have other ports than
 // ours, so the networks name addresses only.
 func (o *office) config(s setting) string {
+	directory := cmp.Or(s.juhe, o.serveJuhe(s.before))
+	if s.config != nil {
+		return s.config(o, directory)
+	}
 	return fmt.Sprintf(`listen:
   - {name: main, address: "udp:%s"}
 trunks:
@@ -126,7 +131,7 @@ state: state
 record: {file: record.jsonl, numbers: full}
 timers: {drain: %s}
 `, o.proxy, o.carrier.addr.Addr(), o.carrier.addr, cmp.Or(s.budget, 10*time.Second),
-		o.pbx.addr.Addr(), o.pbx.addr, cmp.Or(s.juhe, o.serveJuhe(s.before)), cmp.Or(s.drain, patience))
+		o.pbx.addr.Addr(), o.pbx.addr, directory, cmp.Or(s.drain, patience))
 }
 
 // serveJuhe lets the office's juhesim answer over HTTP.

@@ -9,6 +9,7 @@ import (
 type entry struct {
 	V       int     `json:"v"`
 	Call    string  `json:"call"`
+	Trunk   string  `json:"trunk"`
 	From    string  `json:"from"`
 	Source  string  `json:"source"`
 	Verdict string  `json:"verdict"`
