@@ -1,8 +1,8 @@
-// Package console serves over HTTP what an operator and the operator's tools look
-// at: today the metrics, for Prometheus.
+// Package console serves what an operator and the operator's tools look at: over
+// HTTP the metrics and the health, and over a Unix socket the commands.
 //
 // It knows no SIP and where no figure comes from: who makes it hands it what to
-// show. Nothing in it can hold a call up.
+// show and what to do. Nothing in it can hold a call up.
 package console
 
 import (
@@ -23,14 +23,14 @@ import (
 type Options struct {
 	Listen  string              // address to listen at: "127.0.0.1:8080"; required
 	Metrics prometheus.Gatherer // what /metrics shows; required
+	Health  func() []Check      // what /healthz and /readyz tell; nil: all is well
 	Logger  zerolog.Logger      // zero: discard
 }
 
 // Server is the HTTP server. Make one with [New] and let it [Server.Run].
 type Server struct {
-	http     http.Server
+	http     *http.Server
 	listener net.Listener
-	log      zerolog.Logger
 }
 
 // New opens the port of a Server, or says which option is wrong.
@@ -42,15 +42,18 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	s := &Server{listener: l, log: o.Logger}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{
 		ErrorLog: promLog{o.Logger}, ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4, Timeout: 10 * time.Second,
 	}))
-	s.http = http.Server{
-		Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 1 << 14,
+	handleHealth(mux, o.Health)
+	return &Server{http: newHTTP(mux), listener: l}, nil
+}
+
+func newHTTP(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 1 << 14,
 	}
-	return s, nil
 }
 
 // Addr returns the address that the server is bound to.
@@ -60,9 +63,11 @@ func (s *Server) Addr() netip.AddrPort { return s.listener.Addr().(*net.TCPAddr)
 func (s *Server) Close() error { return s.listener.Close() }
 
 // Run serves until ctx ends, then gives open requests five seconds to finish.
-func (s *Server) Run(ctx context.Context) error {
+func (s *Server) Run(ctx context.Context) error { return serve(ctx, s.http, s.listener) }
+
+func serve(ctx context.Context, s *http.Server, l net.Listener) error {
 	served := make(chan error, 1)
-	go func() { served <- s.http.Serve(s.listener) }() // ends when Shutdown closes the listener
+	go func() { served <- s.Serve(l) }() // ends when Shutdown closes the listener
 
 	select {
 	case err := <-served:
@@ -71,8 +76,8 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if err := s.http.Shutdown(grace); err != nil {
-		return fmt.Errorf("console: %w", errors.Join(err, s.http.Close()))
+	if err := s.Shutdown(grace); err != nil {
+		return fmt.Errorf("console: %w", errors.Join(err, s.Close()))
 	}
 	return nil
 }

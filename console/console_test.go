@@ -13,8 +13,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// serve runs a server until the test ends and returns its URL.
-func serve(t *testing.T, o Options) string {
+// started runs a server until the test ends and returns its URL.
+func started(t *testing.T, o Options) string {
 	t.Helper()
 	o.Listen = "127.0.0.1:0"
 	s, err := New(o)
@@ -56,7 +56,7 @@ func TestMetrics(t *testing.T) {
 	calls := prometheus.NewCounter(prometheus.CounterOpts{Name: "calls_total", Help: "Calls."})
 	registry.MustRegister(calls)
 	calls.Add(3)
-	url := serve(t, Options{Metrics: registry})
+	url := started(t, Options{Metrics: registry})
 	if status, body := get(t, "GET", url+"/metrics"); status != 200 || !strings.Contains(body, "\ncalls_total 3\n") {
 		t.Errorf("/metrics = %d, %q", status, body)
 	}
@@ -82,7 +82,7 @@ func TestBrokenMetrics(t *testing.T) {
 	bad := prometheus.NewRegistry()
 	bad.MustRegister(broken{})
 	log := new(strings.Builder)
-	url := serve(t, Options{
+	url := started(t, Options{
 		Metrics: prometheus.Gatherers{good, bad}, Logger: zerolog.New(log),
 	})
 	if status, body := get(t, "GET", url+"/metrics"); status != 200 || !strings.Contains(body, "calls_total 0") {

@@ -128,6 +128,7 @@ pbx:
 juhe: {url: %q, key_file: juhe.key, rate: 0}
 policy: policy.yaml
 state: state
+control: control.sock
 record: {file: record.jsonl, numbers: full}
 timers: {drain: %s}
 `, o.proxy, o.carrier.addr.Addr(), o.carrier.addr, cmp.Or(s.budget, 10*time.Second),

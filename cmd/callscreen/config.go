@@ -20,8 +20,10 @@ type config struct {
 	State  string         `yaml:"state"`
 	Record recordConfig   `yaml:"record"`
 	HTTP   httpConfig     `yaml:"http"`
-	Timers timersConfig   `yaml:"timers"`
-	Limits limitsConfig   `yaml:"limits"`
+
+	Control string       `yaml:"control"` // empty: none
+	Timers  timersConfig `yaml:"timers"`
+	Limits  limitsConfig `yaml:"limits"`
 
 	file   string
 	source []byte // for the places of what turns out wrong later
@@ -148,6 +150,8 @@ func defaultConfig() *config {
 		Record: recordConfig{Numbers: "mask"},
 		Timers: timersConfig{T1: 500 * time.Millisecond, C: 10 * time.Minute, Idle: 15 * time.Minute, Drain: 5 * time.Second},
 		HTTP:   httpConfig{Listen: "127.0.0.1:8080"},
+
+		Control: "/run/callscreen/control.sock",
 		Limits: limitsConfig{
 			Setups: 20_000, FullStatus: 480, SetupsPerSource: 10_000, SetupsPerSecond: 1000, MessagesPerSecond: 100_000,
 			MessageBytes: 65535, HeaderBytes: 32768, Headers: 200, BodyBytes: 65535, Connections: 100, UDPBytes: 1300,
@@ -175,7 +179,7 @@ func decodeConfig(file string, data []byte) (*config, error) {
 	c.file, c.source = file, data
 	doc := strictyaml.Decode(file, data, c)
 	checker{doc, c}.all()
-	paths := []*string{&c.Policy, &c.State, &c.Record.File, &c.Juhe.KeyFile}
+	paths := []*string{&c.Policy, &c.State, &c.Record.File, &c.Juhe.KeyFile, &c.Control}
 	for i := range c.Listen {
 		t := &c.Listen[i].TLS
 		paths = append(paths, &t.Cert, &t.Key, &t.CA, &t.ClientCA)

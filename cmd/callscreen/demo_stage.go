@@ -108,6 +108,7 @@ state: state
 record: {file: record.jsonl, numbers: full}
 timers: {drain: 1s}
 http: {listen: ""}
+control: ""
 `, s.carrier.addr, d.budget, s.pbx.addr, s.juhe.url())
 }
 

@@ -71,7 +71,7 @@ func TestNoPortForHTTP(t *testing.T) {
 	p, stop := o.withHTTP(taken.Addr().String())
 	defer stop()
 	o.call(p, "13041439112", o.pbx, "INVITE ")
-	if !strings.Contains(o.log.String(), "no metrics over http") {
+	if !strings.Contains(o.log.String(), "no metrics and no health over http") {
 		t.Errorf("log = %q", o.log.String())
 	}
 }

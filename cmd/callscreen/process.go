@@ -33,6 +33,8 @@ type process struct {
 	record *audit.Log
 	agent  *sipagent.Agent
 	http   *console.Server // nil: nothing is served over HTTP
+
+	servers []server // http and the control socket, those of them that could be opened
 }
 
 // build makes a process that is ready to run: policy and key are read, sockets

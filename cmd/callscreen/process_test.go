@@ -49,6 +49,7 @@ listen: [{address: "udp:127.0.0.1:0"}]
 trunks: [{name: carrier, networks: "%[1]v", targets: "sip:%[1]v"}]
 pbx: {networks: "%[2]v", targets: "sip:%[2]v"}
 state: state
+control: control.sock
 record: {file: record.jsonl}
 timers: {drain: 1ms}
 http: {listen: ""}
@@ -204,12 +205,12 @@ func TestBuildIsAllOrNothing(t *testing.T) {
 		want  string                 // in the error
 		code  int
 	}{
-		{"no policy", "policy: rules.yaml\n", nil, "callscreen.yaml:9:9: policy: open ", exitConfiguration},
+		{"no policy", "policy: rules.yaml\n", nil, "callscreen.yaml:10:9: policy: open ", exitConfiguration},
 		{"bad policy", "", func(o *office, _ *config) { o.write("policy.yaml", "mode: obey\n") }, `policy.yaml:1:7: mode is "obey"`, exitConfiguration},
-		{"no key file", "juhe: {key_file: key}\n", nil, "callscreen.yaml:9:18: key_file: no such file or directory", exitConfiguration},
+		{"no key file", "juhe: {key_file: key}\n", nil, "callscreen.yaml:10:18: key_file: no such file or directory", exitConfiguration},
 		{
 			"empty key file", "juhe: {key_file: policy.yaml.bak}\n", func(o *office, _ *config) { o.write("policy.yaml.bak", "") },
-			"callscreen.yaml:9:18: key_file: does not hold a key", exitConfiguration,
+			"callscreen.yaml:10:18: key_file: does not hold a key", exitConfiguration,
 		},
 		{"state in a file", "juhe: {key: k}\n", func(o *office, c *config) { c.State = o.path("policy.yaml") }, "not a directory", exitFailed},
 		{"broken sealing key", "juhe: {key: k}\n", func(o *office, c *config) {

@@ -19,6 +19,7 @@ listen: [{address: "udp:127.0.0.1:0"}]
 trunks: [{name: carrier, networks: 127.0.0.2, targets: "sip:127.0.0.2:5060"}]
 pbx: {networks: 127.0.0.3, targets: "sip:127.0.0.3:5060"}
 state: state
+control: control.sock
 timers: {drain: 1ms}
 `)
 	cmd := exec.Command("callscreen", "run")
