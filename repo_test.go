@@ -28,6 +28,7 @@ const module = "callscreen"
 var modules = []string{
 	"github.com/DeRuina/timberjack",
 	"github.com/emiago/sipgo",
+	"github.com/fsnotify/fsnotify",
 	"github.com/google/go-cmp",
 	"github.com/hashicorp/golang-lru/v2",
 	"github.com/jackc/pgx/v5",

@@ -24,7 +24,7 @@ var ErrClosed = errors.New("screening: cache is closed")
 
 // CacheOptions configures a [Cache]. A zero field takes the default named beside it.
 type CacheOptions struct {
-	Directory Directory      // required
+	Directory Directory      // nil: there is nobody to ask beside Own
 	Own       OwnList        // the office's own, which comes first; nil: none
 	Size      int            // numbers remembered at most; default 100000
 	Known     time.Duration  // lifetime of an answer that says something; default 24h
@@ -50,7 +50,7 @@ type OwnList interface {
 // Answer is a Reputation and where it came from. Its slices are shared: read only.
 type Answer struct {
 	Reputation
-	Source Source        // SourceList, SourceCache, SourceStale or SourceQuery
+	Source Source        // SourceList, SourceCache, SourceStale or SourceQuery; SourceNone: there is nobody to ask
 	Age    time.Duration // since the directory said so; 0 from a list
 }
 
@@ -98,7 +98,7 @@ func NewCache(o CacheOptions) (*Cache, error) {
 	o.Jitter = max(cmp.Or(o.Jitter, 0.1), 0)
 	o.Flight = cmp.Or(o.Flight, 10*time.Second)
 	switch {
-	case o.Directory == nil:
+	case o.Directory == nil && o.Own == nil:
 		return nil, errors.New("screening: cache without a directory")
 	case o.Size < 0 || o.Known < 0 || o.Unknown < 0 || o.Flight < 0:
 		return nil, errors.New("screening: cache with a negative size, lifetime or limit")
@@ -133,7 +133,7 @@ func (c *Cache) Len() int { return c.answers.Len() }
 // Find returns what the own list says of n, or else what is remembered of it and
 // still fresh at now. It asks nobody.
 func (c *Cache) Find(n Number, now time.Time) (Answer, bool) {
-	a, ok := c.own(n)
+	a, ok := c.atHand(n)
 	if !ok {
 		a, ok = c.recall(keyOf(n), now, 0)
 	}
@@ -169,7 +169,7 @@ func (c *Cache) Lookup(ctx context.Context, n Number) (Answer, error) {
 }
 
 func (c *Cache) lookup(ctx context.Context, n Number) (Answer, error) {
-	if a, ok := c.own(n); ok {
+	if a, ok := c.atHand(n); ok {
 		return a, nil
 	}
 	k := keyOf(n)
@@ -189,12 +189,14 @@ func (c *Cache) lookup(ctx context.Context, n Number) (Answer, error) {
 	return Answer{}, err
 }
 
-func (c *Cache) own(n Number) (Answer, bool) {
-	if c.o.Own == nil {
-		return Answer{}, false
+// atHand returns what can be said of n without memory or question.
+func (c *Cache) atHand(n Number) (Answer, bool) {
+	if c.o.Own != nil {
+		if r, ok := c.o.Own.Find(n); ok {
+			return Answer{Reputation: r, Source: SourceList}, true
+		}
 	}
-	r, ok := c.o.Own.Find(n)
-	return Answer{Reputation: r, Source: SourceList}, ok
+	return Answer{Source: SourceNone}, c.o.Directory == nil
 }
 
 // recall returns what is remembered under k, if it is fresh at now or has been so

@@ -3,6 +3,7 @@ package screening
 import (
 	"context"
 	"errors"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -222,6 +223,24 @@ func TestCacheOwnListComesFirst(t *testing.T) {
 	a, err = lookup(t, c)
 	if err != nil || a.Label != sales.Label || a.Source != SourceCache || asked.Load() != 1 {
 		t.Errorf("Lookup = %+v, %v after %d queries", a, err, asked.Load())
+	}
+}
+
+// TestCacheOfAnOwnListAlone: who is not on it is a stranger at once, and remains none
+// when somebody can be asked one day.
+func TestCacheOfAnOwnListAlone(t *testing.T) {
+	customer := Reputation{Name: "a customer", Directory: "office"}
+	c := cacheOf(t, nil, func(o *CacheOptions) { o.Own = ownList{salesman.Digits: customer} })
+	a, err := lookup(t, c)
+	wantAnswer(t, a, err, Answer{customer, SourceList, 0})
+	stranger := Number{Country: "86", Digits: "13800138000", Class: ClassMobile}
+	if a, ok := c.Find(stranger, time.Now()); !ok || !reflect.DeepEqual(a, Answer{Source: SourceNone}) {
+		t.Errorf("Find = %+v, %v", a, ok)
+	}
+	a, err = c.Lookup(t.Context(), stranger)
+	wantAnswer(t, a, err, Answer{Source: SourceNone})
+	if s := c.Stats(); s.Entries != 0 || s.Queries != 0 || s.Hits[SourceList] != 1 {
+		t.Errorf("Stats = %+v", s)
 	}
 }
 

@@ -21,10 +21,7 @@ import (
 	"callscreen/screening"
 )
 
-const (
-	maxBytes = 64 << 20
-	lookEach = time.Second // how often Run looks whether the file has changed
-)
+const maxBytes = 64 << 20
 
 // shanghai is the zone of dates in a file that names none.
 var shanghai = time.FixedZone("Asia/Shanghai", 8*60*60)
@@ -44,6 +41,7 @@ type Directory struct {
 	o          Options
 	categories directory.Categories
 	list       atomic.Pointer[List]
+	seen       sight // the file that New read
 }
 
 // New reads the file. The error says what is wrong with it, line by line, or which
@@ -57,7 +55,7 @@ func New(o Options) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Directory{o: o, categories: c}
+	d := &Directory{o: o, categories: c, seen: look(o.Path)}
 	return d, d.Reload()
 }
 
@@ -120,51 +118,4 @@ func (d *Directory) Lookup(_ context.Context, n screening.Number) (screening.Rep
 	}
 	r.Keep = left
 	return r, nil
-}
-
-// Run puts the file in force whenever it has changed, until ctx ends. It looks at
-// the file instead of being told: that also works on network disks and when the
-// file is exchanged by a link. It waits until a change is complete, that is until
-// the file stayed as it is for a second. What is wrong with a file is logged.
-func (d *Directory) Run(ctx context.Context) error {
-	tick := time.NewTicker(lookEach)
-	defer tick.Stop()
-	inForce := look(d.o.Path)
-	before := inForce
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		now := look(d.o.Path)
-		if now == before && now != inForce {
-			inForce = now
-			d.reload()
-		}
-		before = now
-	}
-}
-
-func (d *Directory) reload() {
-	if err := d.Reload(); err != nil {
-		d.o.Logger.Error().Str("err", err.Error()).Msg(d.o.Name + " has changed and cannot be used: the list in force stays")
-		return
-	}
-	d.o.Logger.Info().Msg(fmt.Sprintf("%s has changed: %d entries in force", d.o.Name, d.Len()))
-}
-
-// sight is what tells one state of a file from another.
-type sight struct {
-	modified time.Time
-	size     int64
-	err      string
-}
-
-func look(path string) sight {
-	info, err := os.Stat(path)
-	if err != nil {
-		return sight{err: err.Error()}
-	}
-	return sight{info.ModTime(), info.Size(), ""}
 }

@@ -3,6 +3,7 @@ package file
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -87,7 +88,68 @@ func TestInFrontOfACache(t *testing.T) {
 	}
 }
 
+// watched is a list that follows its file.
+type watched struct {
+	*Directory
+	log *pad
+}
+
+// label is what the list in force says of one number.
+func (w watched) label() string {
+	r, _ := w.Find(screening.Number{Country: "86", Digits: "13041439112", Class: screening.ClassMobile})
+	return r.Label
+}
+
+func (w watched) is(label string, infos, errors int) bool {
+	return w.label() == label && w.log.count(`"info"`) == infos && w.log.count(`"error"`) == errors
+}
+
+// changesOfAFile are what an office does to its list, one after the other, and what
+// is then in force.
+var changesOfAFile = []struct {
+	name          string
+	do            func(path string) error
+	label         string
+	infos, errors int
+}{
+	{"written anew", func(p string) error { return os.WriteFile(p, []byte("13041439112,推销员\n"), 0o600) }, "推销员", 1, 0},
+	{"wrong", func(p string) error { return os.WriteFile(p, []byte("13041439112,推销员,spam\n"), 0o600) }, "推销员", 1, 1},
+	{"removed", os.Remove, "推销员", 1, 2},
+	{"exchanged", func(p string) error {
+		return errors.Join(os.WriteFile(p+".new", []byte("13041439112,老客户,,,\n"), 0o600), os.Rename(p+".new", p))
+	}, "老客户", 2, 2},
+	{"exchanged by a link", func(p string) error {
+		return errors.Join(os.WriteFile(p+".2", []byte("13041439112,大客户,,,\n"), 0o600), os.Symlink(p+".2", p+".link"), os.Rename(p+".link", p))
+	}, "大客户", 3, 2},
+}
+
 func TestRunFollowsTheFile(t *testing.T) {
+	d, log := open(t, "13041439112,客户\n")
+	w := watched{d, log}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- d.Run(ctx) }() // ends with cancel
+	for _, c := range changesOfAFile {
+		if err := c.do(d.o.Path); err != nil {
+			t.Fatal(err)
+		}
+		end := time.Now().Add(30 * time.Second)
+		for !w.is(c.label, c.infos, c.errors) && time.Now().Before(end) {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if !w.is(c.label, c.infos, c.errors) {
+			t.Errorf("%s: label %q, log %s", c.name, w.label(), log.text.String())
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFollowsUntold: a disk that tells of no change is looked at, and nothing is
+// read before it is whole.
+func TestFollowsUntold(t *testing.T) {
 	dir := t.TempDir() // not the bubble's: its removal takes real time
 	path := filepath.Join(dir, "office.csv")
 	write(t, path, "13041439112,客户\n")
@@ -97,41 +159,36 @@ func TestRunFollowsTheFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- d.Run(ctx) }() // ends with cancel
-		label := func() string {
-			r, _ := d.Find(numberOf(t, "13041439112"))
-			return r.Label
-		}
-		after := func(seconds int, want string, infos, errors int) {
+		w := watched{d, log}
+		after := func(pause time.Duration, label string, infos, errors int) {
 			t.Helper()
-			time.Sleep(time.Duration(seconds) * time.Second)
+			time.Sleep(pause)
 			synctest.Wait()
-			if got := label(); got != want || log.count(`"info"`) != infos || log.count(`"error"`) != errors {
-				t.Errorf("label %q, want %q; %d infos, %d errors; want %d and %d", got, want, log.count(`"info"`), log.count(`"error"`), infos, errors)
+			if !w.is(label, infos, errors) {
+				t.Errorf("label %q, log %s; want %q, %d infos, %d errors", w.label(), log.text.String(), label, infos, errors)
 			}
 		}
-		after(5, "客户", 0, 0)
-		write(t, path, "13041439112,推销员\n")
-		after(1, "客户", 0, 0) // it may not be whole yet
-		after(1, "推销员", 1, 0)
-		after(5, "推销员", 1, 0)
-		write(t, path, "13041439112,推销员,spam\n")
-		after(5, "推销员", 1, 1)
-		if err := os.Remove(path); err != nil {
-			t.Fatal(err)
+		write(t, path, "13041439112,新客户\n") // before anyone follows it
+		ctx, cancel := context.WithCancel(t.Context())
+		changes, done := make(chan struct{}), make(chan struct{})
+		go func() { d.follow(ctx, changes); close(done) }() // ends with cancel
+		after(settleFor-1, "客户", 0, 0)
+		after(settleFor, "新客户", 1, 0)
+		write(t, path, "13041439112,")
+		changes <- struct{}{}
+		after(settleFor-1, "新客户", 1, 0)
+		write(t, path, "13041439112,老客户客户\n") // the rest comes just before it would be read
+		after(settleFor, "新客户", 1, 0)
+		after(settleFor, "老客户客户", 2, 0)
+		before := 2
+		for _, c := range changesOfAFile {
+			if err := c.do(path); err != nil {
+				t.Fatal(err)
+			}
+			after(lookEach+settleFor, c.label, before+c.infos, c.errors)
 		}
-		after(5, "推销员", 1, 2)
-		write(t, path+".new", "13041439112,老客户,,,\n")
-		if err := os.Rename(path+".new", path); err != nil {
-			t.Fatal(err)
-		}
-		after(5, "老客户", 2, 2)
 		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
+		<-done
 	})
 }
 
