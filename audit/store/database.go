@@ -164,6 +164,7 @@ func (d database) create() error {
 
 // Result codes of SQLite, https://sqlite.org/rescode.html.
 const (
+	sqliteError      = 1
 	sqliteCorrupt    = 11
 	sqliteTooBig     = 18
 	sqliteConstraint = 19
@@ -189,6 +190,15 @@ func rejects(err error) bool {
 	}
 	class := pg.Code[:min(2, len(pg.Code))]
 	return class == "22" || class == "23" || class == "54" // data, constraint, program limit
+}
+
+// missing reports whether err says that there is no such table.
+func missing(err error) bool {
+	if sqliteCode(err) == sqliteError { // says no more than that the statement is wrong
+		return strings.Contains(err.Error(), "no such table: ")
+	}
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "42P01" // undefined_table
 }
 
 // sqliteCode returns the primary result code of an error of SQLite's, else 0.

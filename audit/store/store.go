@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/rs/zerolog"
 
 	"callscreen/audit"
@@ -94,14 +95,31 @@ func (o Options) validate() error {
 		return errors.New("store: exactly one of file and URL is needed")
 	case o.URL != "" && o.Spool == "":
 		return errors.New("store: a spool is needed")
-	case o.URL != "" && !strings.HasPrefix(o.URL, "postgres://") && !strings.HasPrefix(o.URL, "postgresql://"):
-		return errors.New("store: URL does not begin with postgres://")
 	case o.Queue < 0 || o.SpoolBytes < 0 || o.Retention < 0:
 		return errors.New("store: a size or time is negative")
-	case len(o.Key) > 0 || o.Numbers == audit.Hash:
-		return audit.Privacy{Level: audit.Hash, Key: o.Key}.Validate()
+	case len(o.Key) > 0:
+		if err := (audit.Privacy{Level: audit.Hash, Key: o.Key}).Validate(); err != nil {
+			return err
+		}
 	}
-	return audit.Privacy{Level: o.Numbers}.Validate()
+	if o.URL != "" {
+		if err := CheckURL(o.URL); err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+	}
+	return o.privacy().Validate()
+}
+
+// CheckURL says what is wrong with the URL of a database of PostgreSQL's, without
+// what is secret in it.
+func CheckURL(u string) error {
+	if !strings.HasPrefix(u, "postgres://") && !strings.HasPrefix(u, "postgresql://") {
+		return errors.New("URL does not begin with postgres://")
+	}
+	if _, err := pgconn.ParseConfig(u); err != nil {
+		return errors.New("URL cannot be read") // why, may quote the password
+	}
+	return nil
 }
 
 func (o Options) privacy() audit.Privacy {
