@@ -89,11 +89,6 @@ type cacheConfig struct {
 	Jitter  float64       `yaml:"jitter"`
 }
 
-type recordConfig struct {
-	File    string `yaml:"file"` // empty: standard output
-	Numbers string `yaml:"numbers"`
-}
-
 type timersConfig struct {
 	T1    time.Duration `yaml:"t1"`
 	C     time.Duration `yaml:"timer_c"`
@@ -147,7 +142,7 @@ func defaultConfig() *config {
 		},
 		Policy: "policy.yaml",
 		State:  "/var/lib/callscreen",
-		Record: recordConfig{Numbers: "mask"},
+		Record: defaultRecord(),
 		Timers: timersConfig{T1: 500 * time.Millisecond, C: 10 * time.Minute, Idle: 15 * time.Minute, Drain: 5 * time.Second},
 		HTTP:   httpConfig{Listen: "127.0.0.1:8080"},
 
@@ -179,7 +174,10 @@ func decodeConfig(file string, data []byte) (*config, error) {
 	c.file, c.source = file, data
 	doc := strictyaml.Decode(file, data, c)
 	checker{doc, c}.all()
-	paths := []*string{&c.Policy, &c.State, &c.Record.File, &c.Juhe.KeyFile, &c.Control}
+	paths := []*string{&c.Policy, &c.State, &c.Juhe.KeyFile, &c.Control}
+	if c.Record.lines() {
+		paths = append(paths, &c.Record.File)
+	}
 	for i := range c.Listen {
 		t := &c.Listen[i].TLS
 		paths = append(paths, &t.Cert, &t.Key, &t.CA, &t.ClientCA)

@@ -15,6 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"callscreen/audit"
+	"callscreen/audit/store"
 	"callscreen/juhe"
 	"callscreen/screening"
 	"callscreen/screening/strictyaml"
@@ -156,7 +157,8 @@ pbx: {listen: wan, networks: 192.168.1.10, targets: "sip:pbx.example.com:5080"}
 cache: {size: 5, known: 3s, unknown: 2s, failed: 0s, stale: 0s, jitter: 0}
 timers: {t1: 250ms, timer_c: 4m, idle: 2m, drain: 7s}
 limits: {setups: 3, full_status: 503, setups_per_source: 2, setups_per_second: 4, messages_per_second: 50, message_bytes: 4096, header_bytes: 2049, headers: 30, body_bytes: 2000, connections: 7, udp_bytes: 1400}
-record: {file: /r.jsonl, numbers: full}
+state: /s
+record: {file: /r.jsonl, numbers: full, database: "postgres://u:topsecret@h/d", database_numbers: hash, retention: 3d}
 `
 	c := mustConfig(t, "/etc/callscreen/callscreen.yaml", text)
 	a := c.agent(nil, nil, nil, []byte("key"), zerolog.Nop())
@@ -189,8 +191,16 @@ record: {file: /r.jsonl, numbers: full}
 	if got := c.cache(nil, zerolog.Nop()); !reflect.DeepEqual(got, cache) {
 		t.Errorf("cache options = %+v; want %+v", got, cache)
 	}
-	if got, want := c.audit(zerolog.Nop()), (audit.Options{File: "/r.jsonl", Numbers: "full", Logger: zerolog.Nop()}); !reflect.DeepEqual(got, want) {
-		t.Errorf("audit options = %+v; want %+v", got, want)
+	key := []byte("key")
+	lines := audit.Options{File: "/r.jsonl", Numbers: "full", Key: key, Keep: 72 * time.Hour, Logger: zerolog.Nop()}
+	if got := c.audit(key, zerolog.Nop()); !reflect.DeepEqual(got, lines) {
+		t.Errorf("audit options = %+v; want %+v", got, lines)
+	}
+	calls := store.Options{
+		URL: "postgres://u:topsecret@h/d", Spool: "/s/record.spool", Numbers: "hash", Key: key, Retention: 72 * time.Hour, Logger: zerolog.Nop(),
+	}
+	if got := c.store(key, zerolog.Nop()); !reflect.DeepEqual(got, calls) {
+		t.Errorf("store options = %+v; want %+v", got, calls)
 	}
 }
 
@@ -216,9 +226,9 @@ func TestPathsBeginAtTheFile(t *testing.T) {
 }
 
 func TestConfigsDoNotPrintTheKey(t *testing.T) {
-	c := mustConfig(t, "c.yaml", examples+"juhe: {key: topsecret}\n")
+	c := mustConfig(t, "c.yaml", examples+"juhe: {key: topsecret}\nrecord: {database: \"postgres://u:topsecret@h/d\"}\n")
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		if got := fmt.Sprintf(verb+verb+verb, c, c.Juhe, c.Juhe.Key); strings.Contains(got, "topsecret") || strings.Contains(got, "746f70") {
+		if got := fmt.Sprintf(verb+verb+verb+verb, c, c.Juhe, c.Juhe.Key, c.Record); strings.Contains(got, "topsecret") || strings.Contains(got, "746f70") {
 			t.Errorf("%s prints %s", verb, got)
 		}
 	}

@@ -31,6 +31,7 @@ func (k checker) all() {
 	k.juhe()
 	k.cache()
 	k.files()
+	k.record()
 	k.limits()
 }
 
@@ -255,9 +256,6 @@ func (k checker) files() {
 	if _, err := netip.ParseAddrPort(k.c.HTTP.Listen); err != nil && k.c.HTTP.Listen != "" {
 		k.doc.Report("listen "+strconv.Quote(k.c.HTTP.Listen)+" cannot be listened on",
 			`write it as in "127.0.0.1:8080", or "" for nothing over HTTP`, "http", "listen")
-	}
-	if n := k.c.Record.Numbers; n != "mask" && n != "full" {
-		k.doc.Report("numbers is "+strconv.Quote(n), "write mask or full", "record", "numbers")
 	}
 }
 

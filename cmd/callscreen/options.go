@@ -3,12 +3,10 @@ package main
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"time"
 
 	"github.com/rs/zerolog"
 
-	"callscreen/audit"
 	"callscreen/screening"
 	"callscreen/sipagent"
 )
@@ -38,14 +36,6 @@ func orNone[T time.Duration | float64](v T) T {
 		return -1
 	}
 	return v
-}
-
-func (c *config) audit(log zerolog.Logger) audit.Options {
-	o := audit.Options{File: c.Record.File, Numbers: c.Record.Numbers, Logger: log}
-	if o.File == "" {
-		o.Writer = os.Stdout
-	}
-	return o
 }
 
 func (c *config) agent(s sipagent.Screener, strip func(string) (string, bool), r sipagent.Recorder, key []byte, log zerolog.Logger) sipagent.Options {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"callscreen/audit"
 	"callscreen/console"
 	"callscreen/juhe"
 	"callscreen/screening"
@@ -30,7 +29,7 @@ type process struct {
 	cache  *screening.Cache // nil when juhe is
 	saved  *state.File      // the cache's; nil when cache is
 	memory *screening.Memory
-	record *audit.Log
+	record *record
 	agent  *sipagent.Agent
 	http   *console.Server // nil: nothing is served over HTTP
 
@@ -65,7 +64,7 @@ func build(c *config, log zerolog.Logger) (_ *process, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.record, err = audit.Open(c.audit(log)); err != nil {
+	if p.record, err = c.openRecord(log); err != nil {
 		return nil, err
 	}
 	if err := c.certificates(); err != nil {
@@ -220,7 +219,7 @@ func (p *process) closeTakers() error {
 		err = p.juhe.Close()
 	}
 	if p.record != nil {
-		err = errors.Join(err, p.record.Close())
+		err = errors.Join(err, p.record.close())
 	}
 	return err
 }

@@ -90,7 +90,7 @@ func (p *process) refresh() {
 	if err := p.agent.ReloadTLS(); err != nil {
 		p.log.Error().Err(err).Msg("certificate not read again, the old one stays")
 	}
-	if err := p.record.Reopen(); err != nil {
+	if err := p.record.reopen(); err != nil {
 		p.log.Error().Err(err).Msg("record not reopened")
 	}
 }

@@ -14,41 +14,47 @@ import (
 // restart are lost to us.
 const sealingKeyFile = "sealing.key"
 
-const sealingKeyBytes = 32
+const stateKeyBytes = 32
 
 // openState returns the sealing key of a state folder, and makes folder and key
-// where there are none. Of several processes that do so at once, all get the
-// same.
+// where there are none.
 func openState(dir string) (key []byte, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
-	path := filepath.Join(dir, sealingKeyFile)
+	return stateKey(dir, sealingKeyFile, "remove it while no call rings")
+}
+
+// stateKey returns the key in a file of a state folder, and makes it where there is
+// none. Of several processes that do so at once, all get the same. otherwise is what
+// to do about a broken one that cannot be restored.
+func stateKey(dir, name, otherwise string) (key []byte, err error) {
+	path := filepath.Join(dir, name)
 	key, err = os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := makeSealingKey(dir, path); err != nil {
-			return nil, fmt.Errorf("state: making sealing key: %w", err)
+		if err := makeStateKey(dir, path); err != nil {
+			return nil, fmt.Errorf("state: making %s: %w", name, err)
 		}
 		key, err = os.ReadFile(path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
-	if len(key) != sealingKeyBytes {
-		return nil, fmt.Errorf("state: %s has %d bytes, not %d: restore it, or remove it while no call rings", path, len(key), sealingKeyBytes)
+	if len(key) != stateKeyBytes {
+		return nil, fmt.Errorf("state: %s has %d bytes, not %d: restore it, or %s", path, len(key), stateKeyBytes, otherwise)
 	}
 	return key, nil
 }
 
-// makeSealingKey puts a new key at path, whole or not at all, and leaves one
+// makeStateKey puts a new key at path, whole or not at all, and leaves one
 // that is there already.
-func makeSealingKey(dir, path string) (err error) {
-	f, err := os.CreateTemp(dir, sealingKeyFile+".*") // mode 0600
+func makeStateKey(dir, path string) (err error) {
+	f, err := os.CreateTemp(dir, filepath.Base(path)+".*") // mode 0600
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
-	key := make([]byte, sealingKeyBytes)
+	key := make([]byte, stateKeyBytes)
 	rand.Read(key) // never fails: it ends the program instead
 	_, err = f.Write(key)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
