@@ -25,11 +25,12 @@ import (
 
 // Agent is a screening SIP proxy. Make one with [New] and let it [Agent.Run].
 type Agent struct {
-	log        zerolog.Logger
-	screener   Screener
-	recorder   Recorder
-	stripLabel func(name string) (rest string, found bool)
-	key        []byte
+	log         zerolog.Logger
+	screener    Screener
+	recorder    Recorder
+	stripLabel  func(name string) (rest string, found bool)
+	asciiLabels bool
+	key         []byte
 	sealer
 	timers Timers
 	limits Limits
@@ -74,7 +75,7 @@ func newAgent(o Options, bind binder) (*Agent, error) {
 		return nil, fmt.Errorf("sipagent: %d addresses to listen at: from 1 to %d are possible", o.addresses(), len(digits))
 	}
 	a := &Agent{
-		log: o.Logger, screener: o.Screener, recorder: o.Recorder, stripLabel: o.StripLabel, key: slices.Clone(o.Key),
+		log: o.Logger, screener: o.Screener, recorder: o.Recorder, stripLabel: o.StripLabel, asciiLabels: o.PBX.ASCII, key: slices.Clone(o.Key),
 		timers: o.Timers.withDefaults(), limits: o.Limits.withDefaults(), parser: newParser(),
 		owned: map[string][]ownAddr{}, sources: newSources(), setups: map[token]*setup{}, exchanges: map[token]*exchange{},
 	}

@@ -30,6 +30,7 @@ var phrases = map[int]string{
 	503: "Service Unavailable",
 	505: "Version Not Supported",
 	513: "Message Too Large",
+	603: "Decline",
 }
 
 // newParser returns a parser that reads the start line and leaves every header

@@ -2,6 +2,7 @@ package sipagent
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"callscreen/screening"
 )
 
 var update = flag.Bool("update", false, "write what arrives into the golden files")
@@ -18,8 +21,8 @@ const golden = "../testdata/sip/golden"
 
 // TestFidelity plays the scripts of testdata/sip/golden: each folder is one, and
 // its files are whole messages, in the order of their numbers, that the carrier
-// or the PBX sends or gets. A folder's name begins with the verdict. Everything
-// that differs between what one side sends and the other gets is our doing, and
+// or the PBX sends or gets. A folder's name begins with the verdict, or with
+// "policy" where a policy.yaml in it decides. Everything that differs between what one side sends and the other gets is our doing, and
 // has to be meant. README.md there names the placeholders.
 func TestFidelity(t *testing.T) {
 	verdicts := map[string]Screener{"allow": allowed, "tag": labelled, "reject": refused}
@@ -29,17 +32,44 @@ func TestFidelity(t *testing.T) {
 	}
 	for _, first := range scripts {
 		dir := filepath.Dir(first)
-		verdict, _, _ := strings.Cut(filepath.Base(dir), "-")
-		if verdicts[verdict] == nil {
-			t.Errorf("%s: no verdict %q", dir, verdict)
-			continue
-		}
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, verdicts[verdict], func(o *Options) { o.Timers.T1 = time.Hour })
+			verdict, _, _ := strings.Cut(filepath.Base(dir), "-")
+			screener := verdicts[verdict]
+			if screener == nil {
+				screener = engineOf(t, filepath.Join(dir, "policy.yaml"))
+			}
+			r := newRig(t, screener, func(o *Options) { o.Timers.T1 = time.Hour })
 			newPlay(t, r).all(dir)
 		})
 	}
+}
+
+// engineOf returns the engine that screens by a policy, and whose directory takes
+// everybody for a seller.
+func engineOf(t *testing.T, policy string) *screening.Engine {
+	t.Helper()
+	p, err := screening.LoadPolicy(policy, os.ReadFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache, err := screening.NewCache(screening.CacheOptions{Directory: sellers{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cache.Close)
+	e, err := screening.New(screening.Options{Policy: p, Cache: cache})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// sellers is a directory.
+type sellers struct{}
+
+func (sellers) Lookup(context.Context, screening.Number) (screening.Reputation, error) {
+	return screening.Reputation{Category: screening.CategorySales, Label: "推销", Marks: 3475, Directory: "test"}, nil
 }
 
 // play is a script being played.

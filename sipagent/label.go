@@ -19,10 +19,7 @@ const maxName = 79
 // one it prefers. A header without a name then gets the one of From, else the
 // number, else the label alone.
 func (w *work) putNames(m *wire.Message, from *peer, d screening.Decision) bool {
-	label := ""
-	if d.Verdict.Action == screening.Tag {
-		label = d.Verdict.Label
-	}
+	label := w.labelOf(d.Verdict)
 	caller, _ := wire.ReadAddress(m.Raw, m.First(wire.From).Value)
 	own := w.ownName(m, caller)
 	edited := label != "" || own.forged
@@ -44,6 +41,17 @@ func (w *work) putNames(m *wire.Message, from *peer, d screening.Decision) bool 
 		eachAddress(m, s.kind, func(a wire.Address) { w.putName(m, a, label, w.ownName(m, a), fallback) })
 	}
 	return edited
+}
+
+// labelOf returns the label of a verdict that the phones can show; empty: none.
+func (a *Agent) labelOf(v screening.Verdict) string {
+	switch {
+	case v.Action != screening.Tag:
+		return ""
+	case a.asciiLabels && v.ASCII != "":
+		return v.ASCII
+	}
+	return v.Label
 }
 
 // name is a display name as it stands in a message.
@@ -167,5 +175,8 @@ func (w *work) putVerdict(m *wire.Message, d screening.Decision) {
 	if c := d.Reputation.Category; c != "" {
 		w.insert(at, "X-Spam-Class: ", string(c), "\r\nX-Spam-Count: ", strconv.Itoa(d.Reputation.Marks),
 			"\r\nX-Spam-Source: ", d.Reputation.Directory, "\r\n")
+	}
+	if d.Verdict.ASCII != "" {
+		w.insert(at, "X-Spam-Label: ", d.Verdict.ASCII, "\r\n")
 	}
 }

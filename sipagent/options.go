@@ -66,6 +66,7 @@ type PBX struct {
 	Networks []Network
 	Listen   string
 	Targets  []string // SIP URIs; the first is used
+	ASCII    bool     // its phones show ASCII only: a label's ASCII form goes into the names, where there is one
 }
 
 // Timers are those of RFC 3261 section 17 and our own. Zero takes the default.

@@ -345,7 +345,7 @@ func (w *work) strip(m *wire.Message, from *peer) {
 
 // ownHeaders are the headers that only we may write, in lower case.
 var ownHeaders = [...]string{
-	"x-call-screen", "x-spam-class", "x-spam-count", "x-spam-source",
+	"x-call-screen", "x-spam-class", "x-spam-count", "x-spam-source", "x-spam-label",
 	"x-screen-trunk", "x-screen-call-id", "x-auth-ip", "x-auth-port",
 }
 

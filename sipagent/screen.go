@@ -89,7 +89,7 @@ func (s *setup) decided(w *work, d screening.Decision) {
 	}
 	v := d.Effective()
 	if v.Action == screening.Reject {
-		s.respond(w, v.Status, v.Reason, nil)
+		s.refuse(w, v)
 		return
 	}
 	s.forward(w, &d)
@@ -102,7 +102,8 @@ func (s *setup) act(w *work, d screening.Decision) {
 		return
 	}
 	w.putVerdict(s.msg, d)
-	if d.Verdict.Action == screening.Divert {
+	w.putHeaders(s.msg, d.Verdict)
+	if d.Verdict.Action == screening.Divert && oneLine(d.Verdict.Target) {
 		w.edit(s.msg.URI, []byte(d.Verdict.Target))
 	}
 	if !namesSigned(s.msg) && w.putNames(s.msg, s.from, d) {

@@ -59,6 +59,7 @@ type pbxConfig struct {
 	Networks []network `yaml:"networks,one"`
 	Listen   string    `yaml:"listen"`
 	Targets  []target  `yaml:"targets,one"`
+	ASCII    bool      `yaml:"ascii"`
 }
 
 type juheConfig struct {

@@ -153,7 +153,7 @@ listen:
 trunks:
   - {name: carrier, listen: wan, networks: [203.0.113.0/24, "2001:db8::/32"], targets: "sip:203.0.113.10;transport=TCP", trust_identity: false,
      country: "852", area_code: "10", strip_prefixes: ["9"], budget: 2s}
-pbx: {listen: wan, networks: 192.168.1.10, targets: "sip:pbx.example.com:5080"}
+pbx: {listen: wan, networks: 192.168.1.10, targets: "sip:pbx.example.com:5080", ascii: true}
 cache: {size: 5, known: 3s, unknown: 2s, failed: 0s, stale: 0s, jitter: 0}
 timers: {t1: 250ms, timer_c: 4m, idle: 2m, drain: 7s}
 limits: {setups: 3, full_status: 503, setups_per_source: 2, setups_per_second: 4, messages_per_second: 50, message_bytes: 4096, header_bytes: 2049, headers: 30, body_bytes: 2000, connections: 7, udp_bytes: 1400}
@@ -171,7 +171,7 @@ record: {file: /r.jsonl, numbers: full, database: "postgres://u:topsecret@h/d", 
 			TLS: sipagent.TLS{Cert: "/etc/callscreen/c.pem", Key: "/k.pem", CA: "/etc/ca.pem", ClientCA: "/etc/callscreen/clients.pem"},
 		}},
 		Trunks: []sipagent.Trunk{{Name: "carrier", Listen: "wan", Networks: []sipagent.Network{wide, six}, Targets: []string{"sip:203.0.113.10;transport=TCP"}}},
-		PBX:    sipagent.PBX{Listen: "wan", Networks: []sipagent.Network{office}, Targets: []string{"sip:pbx.example.com:5080"}},
+		PBX:    sipagent.PBX{Listen: "wan", Networks: []sipagent.Network{office}, Targets: []string{"sip:pbx.example.com:5080"}, ASCII: true},
 		Key:    []byte("key"),
 		Timers: sipagent.Timers{T1: 250 * time.Millisecond, C: 4 * time.Minute, Idle: 2 * time.Minute, Drain: 7 * time.Second},
 		Limits: sipagent.Limits{

@@ -1,0 +1,72 @@
+package sipagent
+
+import (
+	"slices"
+	"strings"
+
+	"callscreen/screening"
+	"callscreen/sipagent/wire"
+)
+
+// refuse answers the call as a verdict has it. A status that refuses nothing
+// becomes 603 Decline.
+func (s *setup) refuse(w *work, v screening.Verdict) {
+	if v.Status < 400 || v.Status > 699 || !oneLine(v.Reason) {
+		v.Status, v.Reason = 603, phrases[603]
+	}
+	var extra []header
+	if v.Cause != "" && oneLine(v.Cause) {
+		extra = append(extra, header{"Reason", v.Cause})
+	}
+	s.respond(w, v.Status, v.Reason, append(extra, w.headersOf(v)...))
+}
+
+// putHeaders adds the ring tone and the headers of a verdict, in the place of
+// what the caller may have sent under these names.
+func (w *work) putHeaders(m *wire.Message, v screening.Verdict) {
+	add := w.headersOf(v)
+	if v.Ring != "" && oneLine(v.Ring) {
+		add = append(add, header{"Alert-Info", v.Ring})
+	}
+	for i := range add {
+		for _, old := range named(m, strings.ToLower(add[i].name)) {
+			w.edit(old.Line, nil)
+		}
+		w.insert(m.Body-2, add[i].name, ": ", add[i].value, "\r\n")
+	}
+}
+
+// headersOf reads the header lines of a verdict. One that a verdict may not add
+// is left out: it would change what the message is.
+func (a *Agent) headersOf(v screening.Verdict) (all []header) {
+	for line := range strings.SplitSeq(strings.TrimSuffix(v.Headers, "\r\n"), "\r\n") {
+		name, value, found := strings.Cut(line, ": ")
+		switch {
+		case line == "":
+		case !found || !mayAdd(name) || !oneLine(value):
+			a.log.Error().Str("rule", v.Rule).Msg("header left out: no verdict may add it")
+		default:
+			all = append(all, header{name, value})
+		}
+	}
+	return all
+}
+
+// mayAdd reports whether a verdict may add a header: one that steers no message
+// and is none of ours.
+func mayAdd(name string) bool {
+	if slices.Contains([]string{"Priority", "Call-Info"}, name) {
+		return true
+	}
+	if len(name) < 3 || !strings.EqualFold(name[:2], "x-") || isOwnHeader([]byte(name)) {
+		return false
+	}
+	return !strings.ContainsFunc(name, func(r rune) bool {
+		return r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	})
+}
+
+// oneLine reports whether text can stand in a line of a message without ending it.
+func oneLine(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
