@@ -165,6 +165,9 @@ func verdict(e *zerolog.Event, d *screening.Decision, p Privacy) {
 	}
 	text(e, "target", v.Target)
 	text(e, "display", p.Own(v.Label, d.Number))
+	if d.Shadow.Rule != "" {
+		e.Stringer("shadow", d.Shadow.Action).Str("shadow_rule", d.Shadow.Rule)
+	}
 }
 
 // text adds s, unless there is none.

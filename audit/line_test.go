@@ -41,6 +41,7 @@ func examples() []screening.Decision {
 	refused, diverted, failed, withheld := example(), example(), example(), example()
 	refused.Source, refused.Mode = screening.SourceQuery, screening.Observe
 	refused.Verdict = screening.Verdict{Action: screening.Reject, Rule: "fraud", Why: "fraud", Status: 603, Reason: "Decline"}
+	refused.Shadow = screening.Verdict{Action: screening.Divert, Rule: "trap", Why: "on trial", Target: "sip:trap@192.168.1.10"}
 	diverted.Source = screening.SourceStale
 	diverted.Verdict = screening.Verdict{Action: screening.Divert, Rule: "night", Why: "outside office hours", Target: "sip:voicemail@192.168.1.10"}
 	failed.Reputation, failed.Source, failed.Age = screening.Reputation{}, screening.SourceNone, 0
