@@ -56,6 +56,8 @@ type Log struct {
 	files   files
 	log     zerolog.Logger
 	start   time.Time
+	written atomic.Uint64
+	loss    atomic.Pointer[loss] // nil: nothing was lost
 	dropped atomic.Uint64
 	warned  atomic.Int64         // when the last warning was logged, since start; 0: never
 	next    atomic.Pointer[file] // opened by Reopen, not yet written to
@@ -160,6 +162,30 @@ func (l *Log) put(i item) {
 // Dropped returns how many lines were lost since Open: the queue was full, or a
 // write failed.
 func (l *Log) Dropped() uint64 { return l.dropped.Load() }
+
+// State is how a Log fares.
+type State struct {
+	Queued  int       // wait for the writer
+	Written uint64    // lines that went to the output
+	Lost    uint64    // lines that went nowhere
+	LostAt  time.Time // when the last of them was lost
+	Why     string    // and why
+}
+
+// loss is when and why something was lost.
+type loss struct {
+	at  time.Time
+	why error
+}
+
+// State returns how the Log fares now.
+func (l *Log) State() State {
+	s := State{Queued: len(l.queue), Written: l.written.Load(), Lost: l.dropped.Load()}
+	if last := l.loss.Load(); last != nil {
+		s.LostAt, s.Why = last.at, last.why.Error()
+	}
+	return s
+}
 
 // Reopen opens the file by its name again, for logrotate: what is written from
 // now on goes there. When it cannot be opened the old one stays in use. Without
@@ -271,10 +297,12 @@ func (l *Log) flush() {
 	}
 	n, err := l.out.Write(l.pending)
 	if err == nil {
+		l.written.Add(uint64(l.pending.count()))
 		return
 	}
 	n = max(0, min(n, len(l.pending)))
 	kept := l.pending[:bytes.LastIndexByte(l.pending[:n], '\n')+1]
+	l.written.Add(uint64(kept.count()))
 	l.drop(l.pending.count()-kept.count(), err)
 	l.torn = !l.cut(n - len(kept))
 }
@@ -289,6 +317,7 @@ func (l *Log) cut(n int) bool {
 // last minute.
 func (l *Log) drop(n int, why error) {
 	total := l.dropped.Add(uint64(n))
+	l.loss.Store(&loss{time.Now(), why})
 	now, last := int64(time.Since(l.start))+1, l.warned.Load()
 	if last != 0 && now-last < int64(warnEvery) || !l.warned.CompareAndSwap(last, now) {
 		return

@@ -161,8 +161,9 @@ func TestDropsAreLoggedOnceAMinute(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		shut(t, l)
-		if got := l.Dropped(); got != 180 {
-			t.Errorf("Dropped() = %d; want 180", got)
+		s := l.State()
+		if s.Lost != 180 || s.Written != 0 || s.Why != syscall.ENOSPC.Error() || time.Since(s.LostAt) > 2*time.Second {
+			t.Errorf("State() = %+v; want 180 lost just now, and why", s)
 		}
 		if n := strings.Count(told.String(), "decisions not recorded"); n != 3 {
 			t.Errorf("logged %d times in three minutes: %s; want 3", n, &told)

@@ -18,6 +18,8 @@ type State struct {
 	Spooled int64     // bytes that wait in the spool
 	Written uint64    // calls and endings that went into the database
 	Lost    uint64    // calls and endings that went nowhere
+	LostAt  time.Time // when the last of them was lost
+	LostWhy string    // and why
 }
 
 // State returns how the Store fares now.
@@ -36,6 +38,8 @@ type health struct {
 	lost    atomic.Uint64
 	warned  atomic.Int64 // when the last warning was logged, since start; 0: never
 	mu      sync.Mutex
+	lostAt  time.Time
+	lostWhy string
 	known   bool // set has been called
 	up      bool
 	since   time.Time
@@ -50,7 +54,10 @@ func (h *health) init(log zerolog.Logger) {
 func (h *health) state() State {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return State{Up: h.up, Since: h.since, Why: h.why, Spooled: h.spooled.Load(), Written: h.written.Load(), Lost: h.lost.Load()}
+	return State{
+		Up: h.up, Since: h.since, Why: h.why, Spooled: h.spooled.Load(),
+		Written: h.written.Load(), Lost: h.lost.Load(), LostAt: h.lostAt, LostWhy: h.lostWhy,
+	}
 }
 
 // set notes that the database takes calls, or why it does not. It logs a change.
@@ -78,6 +85,9 @@ const warnEvery = time.Minute
 // last minute.
 func (h *health) lose(n int, why error) {
 	total := h.lost.Add(uint64(n))
+	h.mu.Lock()
+	h.lostAt, h.lostWhy = time.Now(), why.Error()
+	h.mu.Unlock()
 	now, last := int64(time.Since(h.start))+1, h.warned.Load()
 	if last != 0 && now-last < int64(warnEvery) || !h.warned.CompareAndSwap(last, now) {
 		return

@@ -6,7 +6,7 @@ import (
 
 // checks tells how each part of the process stands.
 func (p *process) checks() []console.Check {
-	return []console.Check{p.checkListeners(), p.checkJuhe()}
+	return []console.Check{p.checkListeners(), p.checkJuhe(), p.record.check()}
 }
 
 // checkListeners: a process that serves listens.
