@@ -39,6 +39,7 @@ type Agent struct {
 	listeners []*listener
 	sockets   []*socket
 	peers     []*peer // the PBX, then the trunks
+	carriers  []*peer // the trunks that calls can go to
 	sources   *lru.Cache[netip.Addr, *source]
 	owned     map[string][]ownAddr
 

@@ -14,9 +14,11 @@ type header struct{ name, value string }
 var phrases = map[int]string{
 	100: "Trying",
 	200: "OK",
+	302: "Moved Temporarily",
 	400: "Bad Request",
 	403: "Forbidden",
 	404: "Not Found",
+	405: "Method Not Allowed",
 	408: "Request Timeout",
 	416: "Unsupported URI Scheme",
 	420: "Bad Extension",

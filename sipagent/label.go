@@ -169,14 +169,20 @@ func escapes(b []byte) bool {
 
 // putVerdict adds the headers that tell the PBX's dialplan what was decided.
 func (w *work) putVerdict(m *wire.Message, d screening.Decision) {
-	action := outcomeNames[outcomeOf(d)]
-	at := m.Body - 2
-	w.insert(at, "X-Call-Screen: ", action, ";rule=", d.Verdict.Rule, "\r\n")
+	for _, h := range verdictHeaders(d) {
+		w.insert(m.Body-2, h.name, ": ", h.value, "\r\n")
+	}
+}
+
+// verdictHeaders are the headers that tell what was decided, and why.
+func verdictHeaders(d screening.Decision) []header {
+	all := []header{{"X-Call-Screen", outcomeNames[outcomeOf(d)] + ";rule=" + d.Verdict.Rule}}
 	if c := d.Reputation.Category; c != "" {
-		w.insert(at, "X-Spam-Class: ", string(c), "\r\nX-Spam-Count: ", strconv.Itoa(d.Reputation.Marks),
-			"\r\nX-Spam-Source: ", d.Reputation.Directory, "\r\n")
+		all = append(all, header{"X-Spam-Class", string(c)}, header{"X-Spam-Count", strconv.Itoa(d.Reputation.Marks)},
+			header{"X-Spam-Source", d.Reputation.Directory})
 	}
 	if d.Verdict.ASCII != "" {
-		w.insert(at, "X-Spam-Label: ", d.Verdict.ASCII, "\r\n")
+		all = append(all, header{"X-Spam-Label", d.Verdict.ASCII})
 	}
+	return all
 }

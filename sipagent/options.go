@@ -58,6 +58,7 @@ type Trunk struct {
 	Networks      []Network // who may send; others get silence. Ports say nothing of who connects by TCP
 	Listen        string    // name of the listener
 	Targets       []string  // SIP URIs that the PBX's calls go to; the first is used. One that names no transport takes calls by the one they came in by
+	Redirect      int       // not 0: its calls are not relayed, it is told by 302 or a refusal what to do with them, and by this status to go on by itself: 404 or 503. It has no Targets
 	TrustIdentity bool      // P-Asserted-Identity, Remote-Party-ID and P-Preferred-Identity are the carrier's word
 }
 

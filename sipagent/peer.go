@@ -16,9 +16,11 @@ type peer struct {
 	name     string
 	trunk    bool // screened
 	trust    bool // its identity headers are believed
+	goOn     int  // status that lets a call go on; 0: calls are relayed
 	networks []Network
 	listener *listener
-	host     string            // of the target, as configured
+	uri      string            // of the target, as configured
+	host     string            // of that
 	links    [transports]*link // nil: not by this transport
 	usual    *link             // by which calls go where nothing else decides
 	fixed    bool              // the target names its transport
@@ -125,7 +127,8 @@ func (a *Agent) onlyTrunk(l *listener) (found *peer) {
 	return found
 }
 
-func (a *Agent) trunks() []*peer { return a.peers[1:] }
+// trunks returns those that calls can go to.
+func (a *Agent) trunks() []*peer { return a.carriers }
 func (a *Agent) pbx() *peer      { return a.peers[0] }
 
 // newPeers makes the PBX and then the trunks.
@@ -146,15 +149,33 @@ func (a *Agent) newPeers(o Options) error {
 }
 
 func (a *Agent) addPeer(t Trunk, trunk bool) error {
-	p := &peer{name: t.Name, trunk: trunk, trust: t.TrustIdentity, networks: t.Networks, listener: a.listenerNamed(t.Listen)}
+	p := &peer{name: t.Name, trunk: trunk, goOn: t.Redirect, trust: t.TrustIdentity, networks: t.Networks, listener: a.listenerNamed(t.Listen)}
 	if p.listener == nil {
 		return fmt.Errorf("sipagent: %s: no listener %q", t.Name, t.Listen)
+	}
+	if t.Redirect != 0 {
+		return a.addAsker(p, t)
 	}
 	if len(t.Networks) == 0 || len(t.Targets) == 0 {
 		return fmt.Errorf("sipagent: %s: networks and targets are both needed", t.Name)
 	}
 	if err := a.addLinks(p, t.Targets[0]); err != nil {
 		return fmt.Errorf("sipagent: %s: %w", t.Name, err)
+	}
+	a.peers = append(a.peers, p)
+	if trunk {
+		a.carriers = append(a.carriers, p)
+	}
+	return nil
+}
+
+// addAsker adds a trunk that is told what to do with its calls.
+func (a *Agent) addAsker(p *peer, t Trunk) error {
+	switch {
+	case t.Redirect != 404 && t.Redirect != 503:
+		return fmt.Errorf("sipagent: %s: status %d to go on by is neither 404 nor 503", t.Name, t.Redirect)
+	case len(t.Networks) == 0 || len(t.Targets) != 0:
+		return fmt.Errorf("sipagent: %s: networks are needed and no targets", t.Name)
 	}
 	a.peers = append(a.peers, p)
 	return nil
@@ -169,7 +190,7 @@ func (a *Agent) addLinks(p *peer, uri string) error {
 	if err != nil {
 		return err
 	}
-	p.host, p.fixed = t.host, t.named
+	p.uri, p.host, p.fixed = uri, t.host, t.named
 	var known error
 	for _, s := range p.listener.sockets {
 		addr := t.addr(s.transport)

@@ -22,6 +22,8 @@ func (w *work) request() {
 		w.drop(dropTooLong)
 	case w.tooBig():
 		w.reply(513, nil)
+	case w.peer.goOn != 0:
+		w.asked()
 	case string(method) == "ACK":
 		w.ack()
 	case string(method) == "CANCEL":

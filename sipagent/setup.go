@@ -106,8 +106,12 @@ func (w *work) newSetup() *setup {
 }
 
 // forward sends the INVITE on: with its label, to where it was diverted, or as
-// it came. d is nil for calls that are not screened.
+// it came. To a trunk that asks it says so instead. d is nil for calls that are not screened.
 func (s *setup) forward(w *work, d *screening.Decision) {
+	if s.from.goOn != 0 {
+		s.redirect(w, d)
+		return
+	}
 	m := s.msg
 	to, ok := w.nextHop(m)
 	if !ok {

@@ -24,16 +24,21 @@ func (s *setup) refuse(w *work, v screening.Verdict) {
 // putHeaders adds the ring tone and the headers of a verdict, in the place of
 // what the caller may have sent under these names.
 func (w *work) putHeaders(m *wire.Message, v screening.Verdict) {
-	add := w.headersOf(v)
-	if v.Ring != "" && oneLine(v.Ring) {
-		add = append(add, header{"Alert-Info", v.Ring})
-	}
-	for i := range add {
-		for _, old := range named(m, strings.ToLower(add[i].name)) {
+	for _, add := range w.wanted(v) {
+		for _, old := range named(m, strings.ToLower(add.name)) {
 			w.edit(old.Line, nil)
 		}
-		w.insert(m.Body-2, add[i].name, ": ", add[i].value, "\r\n")
+		w.insert(m.Body-2, add.name, ": ", add.value, "\r\n")
 	}
+}
+
+// wanted are the headers of a verdict for a call that goes on, and its ring tone.
+func (a *Agent) wanted(v screening.Verdict) []header {
+	all := a.headersOf(v)
+	if v.Ring != "" && oneLine(v.Ring) {
+		all = append(all, header{"Alert-Info", v.Ring})
+	}
+	return all
 }
 
 // headersOf reads the header lines of a verdict. One that a verdict may not add

@@ -48,6 +48,8 @@ type trunkConfig struct {
 	Networks      []network     `yaml:"networks,one"`
 	Listen        string        `yaml:"listen"`
 	Targets       []target      `yaml:"targets,one"`
+	Mode          string        `yaml:"mode"`
+	GoOn          int           `yaml:"go_on"`
 	TrustIdentity bool          `yaml:"trust_identity"`
 	Country       string        `yaml:"country"`
 	AreaCode      string        `yaml:"area_code"`
@@ -126,7 +128,7 @@ func (l *listenConfig) SetDefaults() {
 
 // SetDefaults makes t what an entry without keys is.
 func (t *trunkConfig) SetDefaults() {
-	*t = trunkConfig{Listen: mainListener, TrustIdentity: true, Country: "86", Budget: 800 * time.Millisecond}
+	*t = trunkConfig{Listen: mainListener, Mode: modeProxy, GoOn: 404, TrustIdentity: true, Country: "86", Budget: 800 * time.Millisecond}
 }
 
 func defaultConfig() *config {

@@ -20,6 +20,7 @@ type peer struct {
 	listen   string
 	networks []network
 	targets  []target
+	asks     bool  // no calls go to it
 	path     []any // in the configuration
 }
 
@@ -31,9 +32,9 @@ func (p peer) at(steps ...any) []any { return append(slices.Clip(p.path), steps.
 
 // peers returns the PBX and then the trunks.
 func (c *config) peers() []peer {
-	all := []peer{{pbxName, c.PBX.Listen, c.PBX.Networks, c.PBX.Targets, []any{"pbx"}}}
+	all := []peer{{pbxName, c.PBX.Listen, c.PBX.Networks, c.PBX.Targets, false, []any{"pbx"}}}
 	for i, t := range c.Trunks {
-		all = append(all, peer{t.Name, t.Listen, t.Networks, t.Targets, []any{"trunks", i}})
+		all = append(all, peer{t.Name, t.Listen, t.Networks, t.Targets, t.Mode == modeRedirect, []any{"trunks", i}})
 	}
 	return all
 }
@@ -112,6 +113,9 @@ func join(addresses []listenAddress) string {
 // targets checks where messages of ours go to, and that its answers are taken
 // for the peer's own.
 func (k checker) targets(p peer, all []peer) {
+	if p.asks {
+		return
+	}
 	if len(p.targets) == 0 {
 		k.doc.Report("targets of "+p.who()+" are missing", `write where calls to it go, as in targets: ["sip:203.0.113.10:5060"]`, p.at("targets")...)
 	}

@@ -55,9 +55,7 @@ func (c *config) agent(s sipagent.Screener, strip func(string) (string, bool), r
 		o.Listeners = append(o.Listeners, one)
 	}
 	for _, t := range c.Trunks {
-		o.Trunks = append(o.Trunks, sipagent.Trunk{
-			Name: t.Name, Networks: plain(t.Networks), Listen: t.Listen, Targets: texts(t.Targets), TrustIdentity: t.TrustIdentity,
-		})
+		o.Trunks = append(o.Trunks, t.agent())
 	}
 	return o
 }
