@@ -52,7 +52,6 @@ type Agent struct {
 	lookups  sync.WaitGroup
 	bridges  bool // there are sockets of TCP or TLS
 	draining atomic.Bool
-	closing  atomic.Bool
 	drops    [dropReasons]atomic.Uint64
 	counters
 }
@@ -176,10 +175,12 @@ func (a *Agent) Run(ctx context.Context) error {
 	case <-ctx.Done():
 		a.drain()
 	}
-	a.close()
+	a.stopReading()
 	readers.Wait()
-	a.endSetups()
+	a.stopQueries() // whoever waits for one has heard 100 Trying and does not call again: the call goes on now
 	a.lookups.Wait()
+	a.endSetups()
+	a.close()
 	return err
 }
 
@@ -198,11 +199,16 @@ func (a *Agent) drain() {
 	}
 }
 
-func (a *Agent) close() {
-	a.closing.Store(true)
+func (a *Agent) stopReading() { a.eachSocket((*socket).stopReading) }
+func (a *Agent) close()       { a.eachSocket((*socket).close) }
+
+// eachSocket does something that takes time to all sockets at once.
+func (a *Agent) eachSocket(do func(*socket)) {
+	var all sync.WaitGroup
 	for _, s := range a.sockets {
-		s.close()
+		all.Go(func() { do(s) })
 	}
+	all.Wait()
 }
 
 func (a *Agent) newWork() *work {

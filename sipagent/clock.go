@@ -19,6 +19,7 @@ type clock struct {
 	timer *time.Timer
 	rings time.Time // when the timer does; zero when it does not
 	rests time.Time // until when it does not, having just done so
+	turns turns
 }
 
 // alarm is when a set-up wants to be called. The clock's lock guards it.
@@ -72,6 +73,8 @@ func (c *clock) wind() {
 
 // ring calls whoever is due.
 func (c *clock) ring() {
+	c.turns.begin()
+	defer c.turns.end()
 	for _, a := range c.due(time.Now()) {
 		a.call()
 	}

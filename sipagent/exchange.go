@@ -129,7 +129,7 @@ func (x *exchange) lost(opened bool) {
 	defer x.agent.recovered()
 	x.mu.Lock()
 	defer x.unlock()
-	if x.client.state == calling && !x.agent.closing.Load() {
+	if x.client.state == calling {
 		x.undelivered(opened)
 	}
 }

@@ -26,7 +26,8 @@ func (s *sink) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
 func (*sink) ReadFromUDPAddrPort([]byte) (int, netip.AddrPort, error) {
 	return 0, netip.AddrPort{}, net.ErrClosed
 }
-func (*sink) Close() error { return nil }
+func (*sink) CloseRead() error { return nil }
+func (*sink) Close() error     { return nil }
 
 // bench is an agent without sockets, and its two sides.
 type bench struct {

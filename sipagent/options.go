@@ -3,6 +3,7 @@ package sipagent
 import (
 	"cmp"
 	"context"
+	"os"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -43,6 +44,8 @@ type Listener struct {
 	Addresses []string // "udp:0.0.0.0:5060", "tcp:[::]:5060", "tls:192.0.2.1:5061"; port 0 takes a free one
 	Advertise string   // host or host:port that peers are told, behind NAT; default: the address itself
 	TLS       TLS      // required for a tls address
+
+	Open map[string]*os.File // by address: sockets that are open already and stay so when the agent ends; the files remain the caller's
 }
 
 func (o Options) addresses() (n int) {

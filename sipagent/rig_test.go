@@ -204,8 +204,10 @@ func (p *phone) uri(user string) string {
 }
 
 type phoneConn interface {
-	packetConn
+	ReadFromUDPAddrPort(b []byte) (n int, src netip.AddrPort, err error)
+	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
 	SetReadDeadline(t time.Time) error
+	Close() error
 }
 
 func newPhone(t *testing.T) *phone {

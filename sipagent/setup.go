@@ -163,7 +163,7 @@ func (s *setup) lost(opened bool) {
 	defer done()
 	s.mu.Lock()
 	defer s.unlock()
-	if s.client.state == calling && !w.closing.Load() {
+	if s.client.state == calling {
 		s.undelivered(w, opened)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ const socketBuffer = 4 << 20
 type packetConn interface {
 	ReadFromUDPAddrPort(b []byte) (n int, src netip.AddrPort, err error)
 	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
+	CloseRead() error // ends the reader, which has then taken nothing that it did not return
 	Close() error
 }
 
@@ -36,6 +38,11 @@ func bind(at netip.AddrPort) (packetConn, netip.AddrPort, error) {
 	if err != nil {
 		return nil, at, err
 	}
+	return buffered(conn, at)
+}
+
+// buffered makes the socket of conn one that outlasts bursts.
+func buffered(conn *net.UDPConn, at netip.AddrPort) (packetConn, netip.AddrPort, error) {
 	_ = conn.SetReadBuffer(socketBuffer)  // as much as the kernel allows;
 	_ = conn.SetWriteBuffer(socketBuffer) // less is no error
 	local := conn.LocalAddr().(*net.UDPAddr).AddrPort()
@@ -59,6 +66,7 @@ type socket struct {
 	advertise string     // host:port, or empty
 	conn      packetConn // of UDP
 	streams   *streams   // of TCP and TLS
+	turns     turns      // of the reader, or of who accepts connections
 }
 
 // listen opens the sockets of a Listener; the first gets the index. Those that
@@ -76,7 +84,7 @@ func (a *Agent) listen(o Listener, index int, bind binder) (*listener, error) {
 		return l, fmt.Errorf("sipagent: listener %q: %w", o.Name, err)
 	}
 	for _, address := range o.Addresses {
-		s, err := a.bindSocket(address, bind, certs)
+		s, err := a.bindSocket(address, o.Open[address], bind, certs)
 		if err != nil {
 			return l, fmt.Errorf("sipagent: listener %q: %w", o.Name, err)
 		}
@@ -86,8 +94,8 @@ func (a *Agent) listen(o Listener, index int, bind binder) (*listener, error) {
 	return l, nil
 }
 
-// bindSocket opens the socket of an address.
-func (a *Agent) bindSocket(address string, bind binder, certs *certificates) (*socket, error) {
+// bindSocket opens the socket of an address, or takes the one that open holds.
+func (a *Agent) bindSocket(address string, open *os.File, bind binder, certs *certificates) (*socket, error) {
 	t, at, err := splitAddress(address)
 	if err != nil {
 		return nil, err
@@ -95,15 +103,42 @@ func (a *Agent) bindSocket(address string, bind binder, certs *certificates) (*s
 	s := &socket{transport: t}
 	switch t {
 	case overUDP:
+		if open != nil {
+			bind = taker(open)
+		}
 		s.conn, s.local, err = bind(at)
 	default:
-		s.streams, s.local, err = a.bindStreams(s, at)
+		s.streams, s.local, err = a.bindStreams(s, at, open)
 		if err == nil && t == overTLS {
 			s.streams.certs = certs
 		}
 	}
 	s.local = netip.AddrPortFrom(s.local.Addr().Unmap(), s.local.Port())
 	return s, err
+}
+
+// taker returns a binder that takes a UDP socket which is open.
+func taker(open *os.File) binder {
+	return func(at netip.AddrPort) (packetConn, netip.AddrPort, error) {
+		conn, err := net.FilePacketConn(open)
+		if err != nil {
+			return nil, at, err
+		}
+		udp, ok := conn.(*net.UDPConn)
+		if !ok {
+			return nil, at, errors.Join(fmt.Errorf("%s is no UDP socket", open.Name()), conn.Close())
+		}
+		return buffered(udp, at)
+	}
+}
+
+// stopReading lets nothing more in. What has come leaves as before.
+func (s *socket) stopReading() {
+	if s.transport == overUDP {
+		_ = s.conn.CloseRead() // of a socket that is closed, nothing is read anyway
+		return
+	}
+	s.streams.stopReading()
 }
 
 func (s *socket) close() {
@@ -174,7 +209,7 @@ func (s *socket) facing(addr netip.AddrPort) (string, error) {
 }
 
 // read hands every datagram to handle, in the order they came, until the socket
-// is closed.
+// is closed or stopReading is called.
 func (s *socket) read(limit int, handle func(src netip.AddrPort, b []byte)) error {
 	buf := make([]byte, limit+1)
 	for {
@@ -182,10 +217,13 @@ func (s *socket) read(limit int, handle func(src netip.AddrPort, b []byte)) erro
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return nil
+		case errors.Is(err, os.ErrDeadlineExceeded): // nothing came
 		case err != nil:
 			time.Sleep(time.Millisecond) // out of kernel memory or the like: it passes, and must not spin
 		default:
+			s.turns.begin()
 			handle(netip.AddrPortFrom(src.Addr().Unmap(), src.Port()), buf[:n])
+			s.turns.end()
 		}
 	}
 }

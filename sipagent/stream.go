@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"callscreen/sipagent/wire"
@@ -26,6 +27,8 @@ type stream struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	wake    chan struct{}
+	deaf    atomic.Bool // nothing is read any more
+	turns   turns       // of the reader
 
 	mu      sync.Mutex
 	raw     net.Conn // nil until it is opened
@@ -92,6 +95,15 @@ func (st *stream) dead() bool {
 	return st.closed || st.leaving
 }
 
+// stopReading ends the reader. What is sent leaves as before.
+func (st *stream) stopReading() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.deaf.Store(true); st.raw != nil {
+		_ = st.raw.SetReadDeadline(time.Unix(1, 0)) // a closed connection is not read either
+	}
+}
+
 // finish lets the connection end when everything has been written.
 func (st *stream) finish() {
 	st.mu.Lock()
@@ -135,8 +147,13 @@ func (st *stream) serve(open func(*stream) error) {
 		st.mu.Unlock()
 		var writing sync.WaitGroup
 		writing.Go(st.write) // ends when the connection does
-		st.read()
-		st.finish() // what has been answered still leaves
+		if st.streams.beginReading() {
+			st.read()
+			st.streams.reading.Done()
+		}
+		if !st.deaf.Load() { // else close does
+			st.finish() // what has been answered still leaves
+		}
 		writing.Wait()
 		st.end(true)
 		return
@@ -226,10 +243,16 @@ func (st *stream) read() {
 		if err := st.conn.SetReadDeadline(r.until); err != nil {
 			return
 		}
+		if st.deaf.Load() { // its deadline is not to be moved, or just was
+			return
+		}
 		n, err := st.conn.Read(r.room())
 		if n > 0 {
 			r.have += n
-			if r.take() != nil {
+			st.turns.begin()
+			bad := r.take()
+			st.turns.end()
+			if bad != nil {
 				a.drop(dropUnframed)
 				return
 			}

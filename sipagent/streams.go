@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 )
@@ -30,22 +31,31 @@ type streams struct {
 	mu      sync.Mutex
 	open    map[netip.AddrPort]*stream // by the peer's address
 	sources map[netip.Addr]int         // how many of them peers opened, by address
+	deaf    bool                       // nothing is read any more
 	closed  bool
+	reading sync.WaitGroup // not to be joined when deaf
 	running sync.WaitGroup
 }
 
-// bindStreams listens at an address and returns the one that it got.
-func (a *Agent) bindStreams(s *socket, at netip.AddrPort) (*streams, netip.AddrPort, error) {
-	network := "tcp"
-	if at.Addr().Is4() {
-		network = "tcp4"
-	}
-	l, err := net.Listen(network, at.String())
+// bindStreams listens at an address, or takes the socket that does, and returns
+// the address that it got.
+func (a *Agent) bindStreams(s *socket, at netip.AddrPort, open *os.File) (*streams, netip.AddrPort, error) {
+	l, err := listenTCP(at, open)
 	if err != nil {
 		return nil, at, err
 	}
 	t := &streams{agent: a, socket: s, listener: l, open: map[netip.AddrPort]*stream{}, sources: map[netip.Addr]int{}}
 	return t, l.Addr().(*net.TCPAddr).AddrPort(), nil
+}
+
+func listenTCP(at netip.AddrPort, open *os.File) (net.Listener, error) {
+	switch {
+	case open != nil:
+		return net.FileListener(open)
+	case at.Addr().Is4():
+		return net.Listen("tcp4", at.String())
+	}
+	return net.Listen("tcp", at.String())
 }
 
 // accept takes connections until the socket is closed. What keeps it from that,
@@ -65,7 +75,9 @@ func (t *streams) accept() error {
 			time.Sleep(wait)
 		default:
 			wait = 0
+			t.socket.turns.begin()
 			t.taken(conn)
+			t.socket.turns.end()
 		}
 	}
 }
@@ -94,7 +106,7 @@ func (t *streams) admit(st *stream) (reason dropReason, ok bool) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed || t.sources[from] >= t.agent.limits.Connections {
+	if t.deaf || t.sources[from] >= t.agent.limits.Connections {
 		return dropConnection, false
 	}
 	t.sources[from]++
@@ -200,6 +212,30 @@ func (t *streams) remove(st *stream) {
 	if t.sources[from]--; t.sources[from] == 0 {
 		delete(t.sources, from)
 	}
+}
+
+// stopReading takes neither connections nor messages any more, and waits for those
+// messages that are being handled.
+func (t *streams) stopReading() {
+	t.listener.Close()
+	t.mu.Lock()
+	t.deaf = true
+	for _, st := range t.open {
+		st.stopReading()
+	}
+	t.mu.Unlock()
+	t.reading.Wait()
+}
+
+// beginReading reports whether a connection may be read; its reader then ends with
+// t.reading.Done.
+func (t *streams) beginReading() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.deaf {
+		t.reading.Add(1)
+	}
+	return !t.deaf
 }
 
 // close ends all connections once what is queued has left, or cannot.

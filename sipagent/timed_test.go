@@ -35,7 +35,7 @@ func (n *office) bind(at netip.AddrPort) (packetConn, netip.AddrPort, error) {
 	if n.sockets[at] != nil {
 		return nil, at, os.ErrExist
 	}
-	s := &plug{office: n, addr: at, in: make(chan packet, 1000), closed: make(chan struct{})}
+	s := &plug{office: n, addr: at, in: make(chan packet, 1000), deaf: make(chan struct{}), closed: make(chan struct{})}
 	n.sockets[at] = s
 	return s, at, nil
 }
@@ -59,6 +59,7 @@ type plug struct {
 	office *office
 	addr   netip.AddrPort
 	in     chan packet
+	deaf   chan struct{}
 	closed chan struct{}
 	until  time.Time // read deadline; of one reader
 }
@@ -85,6 +86,8 @@ func (s *plug) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 		return copy(b, p.b), p.src, nil
 	case <-s.closed:
 		return 0, netip.AddrPort{}, net.ErrClosed
+	case <-s.deaf:
+		return 0, netip.AddrPort{}, net.ErrClosed
 	case <-late:
 		return 0, netip.AddrPort{}, os.ErrDeadlineExceeded
 	}
@@ -102,6 +105,12 @@ func (s *plug) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
 		o.in <- packet{s.addr, append([]byte(nil), b...)}
 	}
 	return len(b), nil
+}
+
+// CloseRead may be called once.
+func (s *plug) CloseRead() error {
+	close(s.deaf)
+	return nil
 }
 
 func (s *plug) Close() error {

@@ -130,13 +130,21 @@ func (a *Agent) all() []*setup {
 	return all
 }
 
-// endSetups ends whatever is left: no timer and no query of it runs on.
-func (a *Agent) endSetups() {
+// stopQueries ends the waiting for lookups.
+func (a *Agent) stopQueries() {
 	for _, s := range a.all() {
 		s.mu.Lock()
 		if s.stopQuery != nil {
 			s.stopQuery()
 		}
+		s.mu.Unlock()
+	}
+}
+
+// endSetups ends whatever is left: no timer of it runs on.
+func (a *Agent) endSetups() {
+	for _, s := range a.all() {
+		s.mu.Lock()
 		s.server = ist{timers: &a.timers, state: terminated}
 		s.client.fail()
 		s.bye.fail()

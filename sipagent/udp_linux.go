@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
 	"strconv"
 	"sync"
@@ -20,9 +21,14 @@ type udpSocket struct {
 	fd      int
 	six     bool
 	using   sync.RWMutex // held for reading by whoever uses fd, for writing by who closes it
-	closing atomic.Bool
+	deaf    atomic.Bool  // nothing is read any more
+	closed  atomic.Bool
 	yielded time.Time // the reader's own
 }
+
+// tick is how often a reader that gets nothing looks whether to go on. To wake it
+// by shutdown would silence the socket for whoever has it too, or has it next.
+const tick = 100 * time.Millisecond
 
 // slice is a little less than the Go runtime lets a goroutine run at a stretch. A
 // reader that never parks would be over it, be taken off its processor at every
@@ -54,14 +60,16 @@ func duplicate(fd int) (int, error) {
 		return own, err
 	}
 	syscall.CloseOnExec(own)
-	if err := syscall.SetNonblock(own, false); err != nil {
+	wait := syscall.NsecToTimeval(tick.Nanoseconds())
+	err = errors.Join(syscall.SetNonblock(own, false), syscall.SetsockoptTimeval(own, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &wait))
+	if err != nil {
 		syscall.Close(own)
-		return own, err
 	}
-	return own, nil
+	return own, err
 }
 
-// ReadFromUDPAddrPort waits for a datagram. There may be one reader at a time.
+// ReadFromUDPAddrPort waits for a datagram; after a tick without one the error is
+// [os.ErrDeadlineExceeded]. There may be one reader at a time.
 func (s *udpSocket) ReadFromUDPAddrPort(b []byte) (n int, src netip.AddrPort, err error) {
 	s.using.RLock()
 	defer s.using.RUnlock()
@@ -69,13 +77,12 @@ func (s *udpSocket) ReadFromUDPAddrPort(b []byte) (n int, src netip.AddrPort, er
 		s.yielded = now
 		runtime.Gosched()
 	}
-	var from syscall.Sockaddr
-	err = syscall.EINTR
-	for errors.Is(err, syscall.EINTR) && !s.closing.Load() {
-		n, from, err = syscall.Recvfrom(s.fd, b, 0)
-	}
-	if s.closing.Load() {
+	if s.deaf.Load() {
 		return 0, src, net.ErrClosed
+	}
+	n, from, err := syscall.Recvfrom(s.fd, b, 0)
+	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR) {
+		return 0, src, os.ErrDeadlineExceeded
 	}
 	return n, addrPort(from), err
 }
@@ -98,7 +105,7 @@ func addrPort(a syscall.Sockaddr) netip.AddrPort {
 func (s *udpSocket) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	s.using.RLock()
 	defer s.using.RUnlock()
-	if s.closing.Load() {
+	if s.closed.Load() {
 		return 0, net.ErrClosed
 	}
 	var a syscall.Sockaddr
@@ -117,12 +124,19 @@ func (s *udpSocket) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
 	}
 }
 
-// Close ends the reader and frees the address.
+// CloseRead ends the reader. What arrives from then on waits in the kernel for
+// whoever else has the socket.
+func (s *udpSocket) CloseRead() error {
+	s.deaf.Store(true)
+	return nil
+}
+
+// Close ends the reader and frees the address, unless somebody else has the socket.
 func (s *udpSocket) Close() error {
-	if s.closing.Swap(true) {
+	s.deaf.Store(true)
+	if s.closed.Swap(true) {
 		return net.ErrClosed
 	}
-	_ = syscall.Shutdown(s.fd, syscall.SHUT_RD) // wakes the reader, though it says that nothing is connected
 	s.using.Lock()
 	defer s.using.Unlock()
 	return syscall.Close(s.fd)

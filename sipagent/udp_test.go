@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"testing"
 )
 
@@ -52,4 +53,70 @@ func bound(t *testing.T, ip string) (packetConn, netip.AddrPort) {
 	}
 	t.Cleanup(func() { s.Close() })
 	return s, at
+}
+
+// What comes while nobody reads waits in the socket for whoever has it next: a
+// datagram is read by one or the other, and none is lost between them.
+func TestUDPSocketIsHandedOver(t *testing.T) {
+	for _, ip := range []string{"127.0.0.1", "::1"} {
+		t.Run(ip, func(t *testing.T) {
+			at := netip.AddrPortFrom(netip.MustParseAddr(ip), 0)
+			kept, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer kept.Close()
+			file, err := kept.File()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			from, _ := bound(t, ip)
+			const each = 20
+			for owner := range 3 {
+				conn, local, err := taker(file)(at)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for n := range 2 * each {
+					if n == each {
+						if err := conn.CloseRead(); err != nil {
+							t.Fatal(err)
+						}
+					}
+					if _, err := from.WriteToUDPAddrPort([]byte{byte(owner), byte(n)}, local); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if _, _, err := conn.ReadFromUDPAddrPort(make([]byte, 10)); !errors.Is(err, net.ErrClosed) {
+					t.Fatalf("read after CloseRead = %v, want %v", err, net.ErrClosed)
+				}
+				if _, err := conn.WriteToUDPAddrPort([]byte("x"), local); err != nil {
+					t.Errorf("write after CloseRead = %v", err)
+				}
+				if err := conn.Close(); err != nil {
+					t.Errorf("Close = %v", err)
+				}
+			}
+			conn, _, err := taker(file)(at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			buf := make([]byte, 10)
+			for owner := range 3 {
+				for n := range 2 * each {
+					if got, _, err := conn.ReadFromUDPAddrPort(buf); err != nil || got != 2 || buf[0] != byte(owner) || buf[1] != byte(n) {
+						t.Fatalf("read %x, %v; want datagram %d of owner %d", buf[:got], err, n, owner)
+					}
+				}
+				if got, _, err := conn.ReadFromUDPAddrPort(buf); err != nil || string(buf[:got]) != "x" {
+					t.Fatalf("read %x, %v; want what owner %d sent last", buf[:got], err, owner)
+				}
+			}
+			if _, _, err := conn.ReadFromUDPAddrPort(buf); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("read of nothing = %v, want %v: the socket was silenced", err, os.ErrDeadlineExceeded)
+			}
+		})
+	}
 }
