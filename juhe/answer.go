@@ -115,6 +115,30 @@ func readFlag(flag map[string]any, r *screening.Reputation) error {
 	return nil
 }
 
+// foldTexts returns a table of labels whatever their case.
+func foldTexts(table map[string]screening.Category) map[string]screening.Category {
+	folded := make(map[string]screening.Category, len(table))
+	for text, category := range table {
+		folded[fold(text)] = category
+	}
+	return folded
+}
+
+func fold(text string) string { return strings.ToLower(strings.TrimSpace(text)) }
+
+// reword puts the category of the office's own table in the place of Juhe's. A label
+// that says nothing takes the marks with it, which are about it.
+func (c *Client) reword(r screening.Reputation) screening.Reputation {
+	category, ok := c.texts[fold(r.Label)]
+	if !ok || r.Label == "" {
+		return r
+	}
+	if r.Category = category; category == "" {
+		r.Label, r.Marks = "", 0
+	}
+	return r
+}
+
 // readMember reads an object that may be missing: absent, null, "" or [].
 func readMember(v any) (map[string]any, error) {
 	switch v := v.(type) {

@@ -28,18 +28,19 @@ const DefaultURL = "https://apis.juhe.cn/mobileVerify/query"
 
 // Options configures a [Client]. A zero field takes the default named beside it.
 type Options struct {
-	URL            string         // default DefaultURL
-	Key            string         `json:"-"` // the account's key, required; see [ReadKey]
-	Method         string         // "post" or "get"; default "post", which keeps the key out of the URL
-	Country        string         // calling code of a number that names none; default "86"
-	LandlineFormat string         // "0571…", "571…" or "0571-…": how a landline is asked for; default "0571…"
-	Dial           time.Duration  // longest a connection may take to open; default 300ms
-	Slow           time.Duration  // an answer later than this counts as none for stopping queries; default 800ms, the longest budget of a call is right
-	Rate           float64        // queries a second at most, twice as many at once; default 5, negative: any number
-	HTTP           *http.Client   // its transport is used, its redirects are not; nil: one of our own, without proxy
-	Budget         Budget         // queries a day and a month at most; default any number
-	Store          Store          // keeps what was spent; required with a Budget, nil: a restart forgets
-	Logger         zerolog.Logger // zero: discard
+	URL            string                        // default DefaultURL
+	Key            string                        `json:"-"` // the account's key, required; see [ReadKey]
+	Method         string                        // "post" or "get"; default "post", which keeps the key out of the URL
+	Country        string                        // calling code of a number that names none; default "86"
+	Texts          map[string]screening.Category // what a label means, whatever Juhe says it does; "": nothing; default none
+	LandlineFormat string                        // "0571…", "571…" or "0571-…": how a landline is asked for; default "0571…"
+	Dial           time.Duration                 // longest a connection may take to open; default 300ms
+	Slow           time.Duration                 // an answer later than this counts as none for stopping queries; default 800ms, the longest budget of a call is right
+	Rate           float64                       // queries a second at most, twice as many at once; default 5, negative: any number
+	HTTP           *http.Client                  // its transport is used, its redirects are not; nil: one of our own, without proxy
+	Budget         Budget                        // queries a day and a month at most; default any number
+	Store          Store                         // keeps what was spent; required with a Budget, nil: a restart forgets
+	Logger         zerolog.Logger                // zero: discard
 
 	wall func() time.Time // for dates; nil: time.Now
 }
@@ -57,8 +58,10 @@ type Client struct {
 	country  string
 	landline landlineFormat
 	http     *http.Client
+	warmth   int // connections that are kept open where each carries one question at a time
 	guard    *guard.Guard
 	ledger   *ledger
+	texts    map[string]screening.Category // by label, folded
 	log      zerolog.Logger
 	wall     func() time.Time
 
@@ -106,7 +109,7 @@ func New(o Options) (*Client, error) {
 	}
 	return &Client{
 		url: target, key: o.Key, get: method == "get", country: country, landline: landline,
-		http: newHTTP(o), guard: g, ledger: newLedger(o), log: o.Logger, wall: o.wall,
+		http: newHTTP(o), warmth: warmth(cmp.Or(o.Rate, 5)), guard: g, ledger: newLedger(o), texts: foldTexts(o.Texts), log: o.Logger, wall: o.wall,
 	}, nil
 }
 
@@ -177,7 +180,8 @@ func (c *Client) ask(ctx context.Context, req *http.Request) (screening.Reputati
 	if resp.StatusCode != http.StatusOK {
 		return screening.Reputation{}, statusError(resp, body)
 	}
-	return decode(body)
+	r, err := decode(body)
+	return c.reword(r), err
 }
 
 // State returns how Juhe stands: what it said itself comes before our own budget.
@@ -217,48 +221,5 @@ func (c *Client) shout(err error) {
 	c.mu.Unlock()
 	if due {
 		c.log.Error().Str("err", e.Error()).Msg("juhe does not understand the question")
-	}
-}
-
-// Warm opens a connection, so that the first call does not pay for a TLS
-// handshake. It sends no number and no key, and costs no query. The error says
-// why the service cannot be reached; it is no reason not to start.
-func (c *Client) Warm(ctx context.Context) error {
-	root := url.URL{Scheme: c.url.Scheme, Host: c.url.Host, Path: "/"}
-	req, err := http.NewRequestWithContext(ctx, http.MethodHead, root.String(), nil)
-	if err != nil {
-		return errors.New("juhe: warming: url cannot be used")
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return transportError(ctx, "warming", err)
-	}
-	return resp.Body.Close()
-}
-
-// KeepWarm opens a connection and keeps it open until ctx ends: servers close
-// those that carry nothing, most of them after a minute. That Juhe cannot be
-// reached is logged once until it can.
-func (c *Client) KeepWarm(ctx context.Context) {
-	tick := time.NewTicker(50 * time.Second)
-	defer tick.Stop()
-	for reached := true; ; {
-		once, cancel := context.WithTimeout(ctx, 10*time.Second)
-		err := c.Warm(once)
-		cancel()
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil && reached:
-			c.log.Warn().Str("err", err.Error()).Msg("juhe cannot be reached")
-		case err == nil && !reached:
-			c.log.Info().Msg("juhe can be reached again")
-		}
-		reached = err == nil
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
 	}
 }

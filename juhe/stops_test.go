@@ -266,7 +266,7 @@ func TestKeepWarm(t *testing.T) {
 			if down.Load() > 0 {
 				<-r.Context().Done()
 			}
-		}), nil)
+		}), func(o *Options) { o.Rate = 0.5 }) // one question at a time
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { d.KeepWarm(ctx); close(done) }() // ends with cancel

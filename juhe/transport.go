@@ -19,6 +19,8 @@ const (
 	maxHeaders = 64 << 10 // bytes of its headers
 )
 
+const maxIdle = 16 // connections that wait for questions
+
 // newHTTP returns a client that goes nowhere but where it is told: no redirect, no
 // cookie and, with a transport of our own, no proxy from the environment.
 func newHTTP(o Options) *http.Client {
@@ -45,7 +47,7 @@ func newTransport(dial time.Duration) *http.Transport {
 		TLSHandshakeTimeout:    5 * time.Second,
 		ForceAttemptHTTP2:      true,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 5 * time.Second},
-		MaxIdleConnsPerHost:    16,
+		MaxIdleConnsPerHost:    maxIdle,
 		MaxConnsPerHost:        64,
 		IdleConnTimeout:        5 * time.Minute,
 		MaxResponseHeaderBytes: maxHeaders,

@@ -106,7 +106,7 @@ func (r *report) installation(file string, text []byte) {
 		err, lookups = nil, ", no key of juhe: numbers are not looked up"
 	}
 	if err == nil {
-		err = c.certificates()
+		err = errors.Join(c.certificates(), c.directories())
 	}
 	policy, missing := os.ReadFile(c.Policy)
 	if err == nil && missing != nil {

@@ -16,10 +16,13 @@ type config struct {
 	PBX    pbxConfig      `yaml:"pbx"`
 	Juhe   juheConfig     `yaml:"juhe,secret"`
 	Cache  cacheConfig    `yaml:"cache"`
-	Policy string         `yaml:"policy"`
-	State  string         `yaml:"state"`
-	Record recordConfig   `yaml:"record"`
-	HTTP   httpConfig     `yaml:"http"`
+
+	Directories directoriesConfig `yaml:"directories"`
+
+	Policy string       `yaml:"policy"`
+	State  string       `yaml:"state"`
+	Record recordConfig `yaml:"record"`
+	HTTP   httpConfig   `yaml:"http"`
 
 	Control string       `yaml:"control"` // empty: none
 	Timers  timersConfig `yaml:"timers"`
@@ -181,6 +184,7 @@ func decodeConfig(file string, data []byte) (*config, error) {
 	if c.Record.lines() {
 		paths = append(paths, &c.Record.File)
 	}
+	paths = append(paths, c.Directories.paths()...)
 	for i := range c.Listen {
 		t := &c.Listen[i].TLS
 		paths = append(paths, &t.Cert, &t.Key, &t.CA, &t.ClientCA)

@@ -30,6 +30,7 @@ func (k checker) all() {
 	k.peers()
 	k.juhe()
 	k.cache()
+	k.directories()
 	k.files()
 	k.record()
 	k.limits()

@@ -12,7 +12,9 @@ import (
 )
 
 func (c *config) engine(p *screening.Policy, cache *screening.Cache, memory *screening.Memory, log zerolog.Logger) screening.Options {
-	o := screening.Options{Policy: p, Cache: cache, Memory: memory, Trunks: map[string]screening.Trunk{}, Logger: log}
+	o := screening.Options{
+		Policy: p, Cache: cache, Memory: memory, Trunks: map[string]screening.Trunk{}, AskWithheld: c.Directories.AskWithheld, Logger: log,
+	}
 	for _, t := range c.Trunks {
 		o.Trunks[t.Name] = screening.Trunk{Habits: t.habits(), Budget: t.Budget}
 	}

@@ -25,8 +25,8 @@ type process struct {
 	c      *config
 	ready  string // what it says when it begins
 	engine *screening.Engine
-	juhe   *juhe.Client     // nil: nothing is looked up
-	cache  *screening.Cache // nil when juhe is
+	lookups
+	cache  *screening.Cache // nil: nothing is looked up
 	saved  *state.File      // the cache's; nil when cache is
 	memory *screening.Memory
 	record *record
@@ -51,7 +51,7 @@ func build(c *config, log zerolog.Logger) (_ *process, err error) {
 		return nil, err
 	}
 	p.warn(policy)
-	if err := p.openDirectory(); err != nil {
+	if err := p.openCache(); err != nil {
 		return nil, err
 	}
 	if err := p.openMemory(); err != nil {
@@ -91,33 +91,6 @@ func (c *config) certificates() (err error) {
 	return err
 }
 
-// openDirectory makes the client of Juhe and the cache before it. Without a key
-// there are none.
-func (p *process) openDirectory() error {
-	client, err := openJuhe(p.c, p.log, func(o *juhe.Options) {
-		o.Budget = juhe.Budget(p.c.Juhe.Budget)
-		o.Store = &state.File{Path: filepath.Join(p.c.State, "juhe.spent"), Kind: "spent 1"}
-	})
-	if errors.Is(err, juhe.ErrNoKey) {
-		p.log.Warn().Msg("no key of juhe: numbers are not looked up")
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	p.juhe = client
-	o := p.c.cache(client, p.log)
-	o.Unscreened = client.Unscreened
-	if p.cache, err = screening.NewCache(o); err != nil {
-		return err
-	}
-	p.saved = &state.File{Path: filepath.Join(p.c.State, "cache"), Kind: screening.CacheFile}
-	if err := p.saved.Load(p.cache.Restore); err != nil {
-		p.log.Error().Err(err).Msg("the cache begins empty")
-	}
-	return nil
-}
-
 // openMemory makes the memory of callers, with what was saved of it.
 func (p *process) openMemory() (err error) {
 	if p.memory, err = screening.NewMemory(screening.MemoryOptions{}); err != nil {
@@ -132,23 +105,6 @@ func (p *process) openMemory() (err error) {
 // memoryFile is where the memory of callers outlives the process.
 func (p *process) memoryFile() *state.File {
 	return &state.File{Path: filepath.Join(p.c.State, "memory"), Kind: "memory 1"}
-}
-
-// openJuhe makes the client of Juhe. The error is [juhe.ErrNoKey] when there is
-// no key anywhere.
-func openJuhe(c *config, log zerolog.Logger, more func(*juhe.Options)) (*juhe.Client, error) {
-	key, err := c.juheKey()
-	if err != nil {
-		return nil, err
-	}
-	o := juhe.Options{
-		URL: c.Juhe.URL, Key: key, Method: c.Juhe.Method, Country: c.Juhe.Country,
-		LandlineFormat: c.Juhe.LandlineFormat, Rate: orNone(c.Juhe.Rate), Slow: c.longestBudget(), Logger: log,
-	}
-	if more != nil {
-		more(&o)
-	}
-	return juhe.New(o)
 }
 
 // longestBudget is the longest that a call waits for an answer.
@@ -189,14 +145,7 @@ func (p *process) run(ctx context.Context) error {
 			p.log.Error().Err(err).Msg("the memory of callers is not saved")
 		}
 	})
-	if p.juhe != nil {
-		warming.Go(func() { p.juhe.KeepWarm(warm) })
-		warming.Go(func() {
-			if err := p.saved.Keep(warm, saveEvery, p.cache.Save, p.log); err != nil {
-				p.log.Error().Err(err).Msg("the cache is not saved")
-			}
-		})
-	}
+	p.runLookups(warm, &warming)
 	p.log.Info().Msg(p.ready)
 	stopConsole := p.runConsole()
 	err := p.agent.Run(ctx)
@@ -214,10 +163,7 @@ func (p *process) closeTakers() error {
 	if p.cache != nil {
 		p.cache.Close()
 	}
-	var err error
-	if p.juhe != nil {
-		err = p.juhe.Close()
-	}
+	err := p.lookups.Close()
 	if p.record != nil {
 		err = errors.Join(err, p.record.close())
 	}

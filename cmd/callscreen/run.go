@@ -21,8 +21,8 @@ func newRun() *cobra.Command {
 		Short: "Screen calls until told to end",
 		Long: "Screens calls. The log goes to standard error; decisions go to the file that the configuration\n" +
 			"names under record, or else to standard output.\n\n" +
-			"SIGHUP reads the policy and the certificates again and opens the record anew. SIGTERM and SIGINT end the process once\n" +
-			"the calls that are being set up are through; a second one ends it at once.",
+			"SIGHUP reads the policy, the own list and the certificates again and opens the record anew. SIGTERM and\n" +
+			"SIGINT end the process once the calls that are being set up are through; a second one ends it at once.",
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return serve(file) },
 	}

@@ -145,6 +145,23 @@ func (c *Client) ask(ctx context.Context, req *nethttp.Request) (screening.Reput
 	return c.reader.read(body)
 }
 
+// Warm opens a connection, so that the first call does not pay for a TLS handshake.
+// It asks for the root of the service's host, and sends no number and no key.
+func (c *Client) Warm(ctx context.Context) error {
+	req, err := nethttp.NewRequestWithContext(ctx, nethttp.MethodHead, c.question.root(), nil)
+	if err != nil {
+		return errors.New("url cannot be used") // err holds the url
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return transportError(ctx, err)
+	}
+	return resp.Body.Close()
+}
+
+// KeepWarm opens a connection and keeps it open until ctx ends; see [guard.KeepWarm].
+func (c *Client) KeepWarm(ctx context.Context) { guard.KeepWarm(ctx, c.name, c.Warm, c.log) }
+
 // State returns how the service stands.
 func (c *Client) State() guard.State { return c.guard.State() }
 

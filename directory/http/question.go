@@ -69,6 +69,13 @@ func (q *question) checkURL() error {
 	return nil
 }
 
+// root is the address of the host alone.
+func (q *question) root() string {
+	scheme, rest, _ := strings.Cut(q.url, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return scheme + "://" + host + "/"
+}
+
 func (q *question) checkBody() error {
 	if q.body == "" {
 		return nil

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"callscreen/juhe/juhesim"
+	"callscreen/screening"
+)
+
+// tagService answers about one number, and counts how often it is asked.
+func tagService(t *testing.T, number, tag string) (url string, asked *atomic.Int32) {
+	t.Helper()
+	asked = new(atomic.Int32)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			return
+		}
+		asked.Add(1)
+		if r.URL.Query().Get("tel") != number {
+			tag = ""
+		}
+		fmt.Fprintf(w, `{"code": 0, "tag": %q}`, tag)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL + "/tag?tel={number}", asked
+}
+
+func simulated(t *testing.T) (*juhesim.Sim, string) {
+	t.Helper()
+	sim := juhesim.New()
+	s := httptest.NewServer(sim)
+	t.Cleanup(s.Close)
+	return sim, s.URL + juhesim.Path
+}
+
+func (p *process) screen(from string, withheld bool) screening.Decision {
+	call := screening.Call{ID: "1@test", At: time.Now(), Trunk: "carrier", From: from, To: "02166668888", Withheld: withheld}
+	if d, ok := p.engine.ScreenNow(call); ok {
+		return d
+	}
+	return p.engine.Screen(context.Background(), call)
+}
+
+// TestOrderOfDirectories: the first that knows a number answers for it, each is asked
+// once, and a table says what their words mean.
+func TestOrderOfDirectories(t *testing.T) {
+	sim, at := simulated(t)
+	first, askedFirst := tagService(t, "13900000001", "营销电话")
+	second, askedSecond := tagService(t, "13900000002", "SCAM")
+	o := newOffice(t)
+	p, _ := o.start(fmt.Sprintf(`
+juhe: {url: %q, key: topsecret}
+directories:
+  order: [first, juhe, second]
+  categories: {营销电话: sales, SCAM: fraud, 快递送餐: ""}
+  services:
+    - {name: first, url: %q, proof: {path: code, value: "0"}, paths: {category: tag}}
+    - {name: second, url: %q, proof: {path: code}, paths: {category: tag}}
+`, at, first, second))
+	for _, tt := range []struct {
+		number, directory, category string
+		queries                     [3]int // first, juhe, second
+	}{
+		{"13900000001", "first", "sales", [3]int{1, 0, 0}},
+		{"95204657", "juhe", "sales", [3]int{2, 1, 0}},
+		{"13900000002", "second", "fraud", [3]int{3, 2, 1}},
+		{"13900000003", "", "", [3]int{4, 3, 2}},
+		{"13900000001", "first", "sales", [3]int{4, 3, 2}}, // remembered
+	} {
+		d := p.screen(tt.number, false)
+		if d.Reputation.Directory != tt.directory || string(d.Reputation.Category) != tt.category || d.Failed != nil {
+			t.Errorf("%s: %+v, %v; want %s of %s", tt.number, d.Reputation, d.Failed, tt.category, tt.directory)
+		}
+		if got := [3]int{int(askedFirst.Load()), sim.Queries(), int(askedSecond.Load())}; got != tt.queries {
+			t.Errorf("%s: %v queries, want %v", tt.number, got, tt.queries)
+		}
+	}
+	if d := p.screen("13041439112", false); d.Reputation.Category != "" || d.Reputation.Label != "" || d.Reputation.Place == "" {
+		t.Errorf("a label that says nothing: %+v", d.Reputation)
+	}
+}
+
+// TestOwnListComesFirst: it needs no key, beats Juhe, and holds as soon as it changes.
+func TestOwnListComesFirst(t *testing.T) {
+	for _, more := range []string{"", "juhe: {url: %q, key: topsecret}\n"} {
+		sim, at := simulated(t)
+		o := newOffice(t)
+		o.write("own.csv", "13900000001,,推销\n95204657,客户\n")
+		if more != "" {
+			more = fmt.Sprintf(more, at)
+		}
+		p, _ := o.start(more + "directories: {own: own.csv}\n")
+		o.call(p, "13900000001", o.carrier, "SIP/2.0 603")
+		o.call(p, "95204657", o.pbx, "INVITE ")
+		o.write("own.csv", "13900000002,,推销\n95204657,客户\n")
+		if !eventually(func() bool { return strings.Contains(o.log.String(), "own has changed: 2 entries in force") }) {
+			t.Fatalf("log = %s", o.log.String())
+		}
+		o.call(p, "13900000002", o.carrier, "SIP/2.0 603")
+		o.call(p, "13900000001", o.pbx, "INVITE ")
+		if want := strings.Count(more, "juhe"); sim.Queries() != want {
+			t.Errorf("%d queries, want %d", sim.Queries(), want)
+		}
+	}
+}
+
+// TestWithheldCallersAreNotAskedAbout unless that is switched on.
+func TestWithheldCallersAreNotAskedAbout(t *testing.T) {
+	for more, want := range map[string]int{"": 0, "directories: {ask_withheld: true}\n": 1} {
+		sim, at := simulated(t)
+		p, _ := newOffice(t).start(fmt.Sprintf("juhe: {url: %q, key: topsecret}\n", at) + more)
+		p.screen("95204657", true)
+		if sim.Queries() != want {
+			t.Errorf("%q: %d queries, want %d", more, sim.Queries(), want)
+		}
+	}
+}
+
+// TestBadDirectoryFiles: they are told with their place, and keys are not.
+func TestBadDirectoryFiles(t *testing.T) {
+	const service = "directories: {services: [{name: a, url: \"http://192.0.2.1/{key}{number}\", proof: {path: a}, paths: {marks: b}, key_file: %s}]}\n"
+	for more, want := range map[string]string{
+		"directories: {own: own.csv}\n":       "own.csv:2:14: category \"spam\" is not known",
+		"directories: {own: none.csv}\n":      "callscreen.yaml:10:20: own: directory: open",
+		fmt.Sprintf(service, "two-words.txt"): "callscreen.yaml:10:122: key_file: does not hold a key",
+		fmt.Sprintf(service, "none.txt"):      "key_file: no such file or directory",
+	} {
+		o := newOffice(t)
+		o.write("own.csv", "13900000001,,推销\n13900000002,,spam\n")
+		o.write("two-words.txt", "topsecret topsecret\n")
+		c := o.config(more)
+		_, err := build(c, o.logger())
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "topsecret") {
+			t.Errorf("%s: build = %v; want %s", more, err, want)
+		}
+		if checked := c.directories(); checked == nil || checked.Error() != err.Error() {
+			t.Errorf("%s: check = %v; want %v", more, checked, err)
+		}
+	}
+}
