@@ -129,7 +129,7 @@ func (o *office) asSent(got message, added string) message {
 	s := string(got)
 	for _, line := range []string{
 		"Via: SIP/2.0/UDP " + o.proxy.String() + ";branch=" + got.branch() + ";rport\r\n",
-		"Record-Route: <sip:" + o.proxy.String() + ";lr>\r\n",
+		"Record-Route: <sip:" + o.proxy.String() + ";lr;cs=s>\r\n",
 	} {
 		s = strings.Replace(s, line, "", 1)
 	}

@@ -270,7 +270,7 @@ func (o *office) finish() {
 // lookForSecret checks that no file has the key but its own.
 func (o *office) lookForSecret() {
 	err := filepath.WalkDir(o.dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || d.Name() == "juhe.key" {
+		if err != nil || !d.Type().IsRegular() || d.Name() == "juhe.key" {
 			return err
 		}
 		text, err := os.ReadFile(path)

@@ -8,6 +8,7 @@ import (
 // entry is what tests read of a line of the record (docs/record.md).
 type entry struct {
 	V       int     `json:"v"`
+	Event   string  `json:"event"`
 	Call    string  `json:"call"`
 	Trunk   string  `json:"trunk"`
 	From    string  `json:"from"`
@@ -20,7 +21,7 @@ type entry struct {
 	Mode    string  `json:"mode"`
 }
 
-// record returns the whole lines of a record file.
+// record returns the decisions of a record file, as far as their lines are whole.
 func (o *office) record(name string) (all []entry) {
 	o.t.Helper()
 	for line := range bytes.Lines([]byte(o.read(name))) {
@@ -29,6 +30,7 @@ func (o *office) record(name string) (all []entry) {
 		case !bytes.HasSuffix(line, []byte("\n")): // still being written
 		case err != nil || e.V != 1:
 			o.t.Errorf("%s: %v: %q", name, err, line)
+		case e.Event != "decision":
 		default:
 			all = append(all, e)
 		}

@@ -28,6 +28,8 @@ type Agent struct {
 	log         zerolog.Logger
 	screener    Screener
 	recorder    Recorder
+	dialer      Dialer
+	ends        endNews
 	stripLabel  func(name string) (rest string, found bool)
 	asciiLabels bool
 	key         []byte
@@ -75,7 +77,7 @@ func newAgent(o Options, bind binder) (*Agent, error) {
 		return nil, fmt.Errorf("sipagent: %d addresses to listen at: from 1 to %d are possible", o.addresses(), len(digits))
 	}
 	a := &Agent{
-		log: o.Logger, screener: o.Screener, recorder: o.Recorder, stripLabel: o.StripLabel, asciiLabels: o.PBX.ASCII, key: slices.Clone(o.Key),
+		log: o.Logger, screener: o.Screener, recorder: o.Recorder, dialer: o.Dialer, ends: newEnds(o.Recorder), stripLabel: o.StripLabel, asciiLabels: o.PBX.ASCII, key: slices.Clone(o.Key),
 		timers: o.Timers.withDefaults(), limits: o.Limits.withDefaults(), parser: newParser(),
 		owned: map[string][]ownAddr{}, sources: newSources(), setups: map[token]*setup{}, exchanges: map[token]*exchange{},
 	}

@@ -17,13 +17,18 @@ func newCall(m *wire.Message, to sip.Uri, from *peer, at time.Time) screening.Ca
 	c := screening.Call{
 		ID: string(m.Value(wire.CallID)), At: at, Trunk: from.name,
 		From: string(id.addr.URI.Of(m.Raw)), Name: string(id.addr.AppendName(nil, m.Raw)), Header: id.header,
-		Withheld: withheld(m, from.trust), To: to.User,
-	}
-	if !strings.HasPrefix(to.Scheme, "sip") {
-		c.To = to.Raw()
+		Withheld: withheld(m, from.trust), To: called(to),
 	}
 	tell(&c, m, id, from.trust)
 	return c
+}
+
+// called returns the number that a Request-URI asks for, as it stands there.
+func called(to sip.Uri) string {
+	if strings.HasPrefix(to.Scheme, "sip") {
+		return to.User
+	}
+	return to.Raw()
 }
 
 // tell adds what only policies look at. Who sent the call on and whether its

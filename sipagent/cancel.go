@@ -1,16 +1,19 @@
 package sipagent
 
-import "callscreen/sipagent/wire"
+import (
+	"callscreen/screening"
+	"callscreen/sipagent/wire"
+)
 
 // cancelled handles the caller's CANCEL.
 func (s *setup) cancelled(w *work) {
 	s.mu.Lock()
 	defer s.unlock()
 	w.reply(200, nil)
-	if s.server.state != proceeding || s.hungUp {
+	if s.server.state != proceeding || s.left != "" {
 		return
 	}
-	s.hungUp = true
+	s.left = screening.PartyCaller
 	s.reason = reasons(&w.msg)
 	if s.stopQuery != nil {
 		s.stopQuery()

@@ -15,6 +15,7 @@ import (
 type recordFunc func(d screening.Decision)
 
 func (f recordFunc) Record(d screening.Decision) { f(d) }
+func (recordFunc) Ended(screening.Ending)        {}
 
 // cancel sends a CANCEL of the call and reads its 200.
 func (r *rig) cancel(c *call) msg {

@@ -19,9 +19,16 @@ type Screener interface {
 	Screen(ctx context.Context, c screening.Call) screening.Decision
 }
 
-// Recorder keeps decisions. It must not block.
+// Recorder keeps decisions, and how their calls went on. It must not block.
 type Recorder interface {
 	Record(d screening.Decision)
+	Ended(e screening.Ending)
+}
+
+// Dialer is told whom the office calls: by which trunk, and the number as the PBX
+// wrote it. It must not block. *screening.Engine is one.
+type Dialer interface {
+	Dialed(trunk, to string, at time.Time)
 }
 
 // Options configures an [Agent]. A zero field takes the default named beside it.
@@ -31,6 +38,7 @@ type Options struct {
 	PBX        PBX                                         // required
 	Screener   Screener                                    // required
 	Recorder   Recorder                                    // nil: decisions are not kept
+	Dialer     Dialer                                      // nil: nobody is told
 	StripLabel func(name string) (rest string, found bool) // a caller's own name without what imitates a label of ours; nil: names stay
 	Key        []byte                                      // 32 bytes that prove branches as ours; the same after a restart, or ringing calls are lost to it
 	Timers     Timers                                      //

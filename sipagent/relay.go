@@ -138,6 +138,9 @@ func (w *work) relay(kind byte) {
 		w.refuse(480, nil)
 		return
 	}
+	if to.screened && m.Is("BYE") {
+		w.hungUp()
+	}
 	crosses := w.crosses(m, to)
 	if crosses {
 		kind = kindCross
@@ -314,6 +317,7 @@ func (w *work) relayAnswer(b branch, top wire.ViaValue) {
 		w.drop(dropUnproven)
 		return
 	}
+	w.answeredLate(b)
 	w.restore(m, top)
 	w.strip(m, w.peer)
 	_ = w.send(w.wayBack(b, below, to), w.splice(m.Raw)) // counted

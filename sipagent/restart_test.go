@@ -164,7 +164,7 @@ func TestScreeningBreaks(t *testing.T) {
 		want := strings.Replace(c.request("INVITE", ""), "X-Spam-Count: 5\n", "", 1)
 		want = strings.Replace(want, "Max-Forwards: 70", "Max-Forwards: 69", 1)
 		_, want, _ = strings.Cut(want, "Via: "+c.via+"\n")
-		_, got, _ := strings.Cut(string(inv), "Record-Route: <sip:"+r.carrier.proxy.String()+";lr>\r\n")
+		_, got, _ := strings.Cut(string(inv), "Record-Route: <sip:"+r.carrier.proxy.String()+";lr;cs=s>\r\n")
 		if got != string(sipBytes(want)) {
 			t.Errorf("%s: the call goes on as %q, want %q", name, got, want)
 		}

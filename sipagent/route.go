@@ -40,8 +40,9 @@ type work struct {
 // hop is where a request goes next.
 type hop struct {
 	*link
-	addr netip.AddrPort
-	open bool // nobody names the transport: TCP may take what is too long for UDP
+	addr     netip.AddrPort
+	open     bool // nobody names the transport: TCP may take what is too long for UDP
+	screened bool // by our own Route: the request belongs to a call that was
 }
 
 func (h hop) way() way { return way{socket: h.socket, addr: h.addr} }
@@ -261,6 +262,7 @@ func (w *work) nextHop(m *wire.Message) (h hop, ok bool) {
 			w.routeStrictly(m, r)
 		}
 	}
+	h.screened = !r.sealed.Empty()
 	h.open = h.socket.transport == overUDP && to.links[overTCP] != nil && !(direct && isNamed)
 	return h, true
 }

@@ -172,12 +172,12 @@ func TestRecordRoute(t *testing.T) {
 		change []func(*Options)
 		want   []string
 	}{
-		{"two listeners: the one that the next hop sees on top (RFC 5658)", nil, []string{"<sip:OFFICE;lr>", "<sip:TRUNK;lr>"}},
-		{"one listener", []func(*Options){sameListener}, []string{"<sip:TRUNK;lr>"}},
+		{"two listeners: the one that the next hop sees on top (RFC 5658)", nil, []string{"<sip:OFFICE;lr;cs=s>", "<sip:TRUNK;lr;cs=s>"}},
+		{"one listener", []func(*Options){sameListener}, []string{"<sip:TRUNK;lr;cs=s>"}},
 		{
 			"advertised",
 			[]func(*Options){func(o *Options) { o.Listeners[0].Advertise = "sip.example.com:5060" }},
-			[]string{"<sip:OFFICE;lr>", "<sip:sip.example.com:5060;lr>"},
+			[]string{"<sip:OFFICE;lr;cs=s>", "<sip:sip.example.com:5060;lr;cs=s>"},
 		},
 	}
 	for _, tt := range tests {

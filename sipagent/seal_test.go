@@ -263,10 +263,11 @@ func TestSealsAreOurs(t *testing.T) {
 		s      Screener
 		change func(*Options)
 		marks  int
+		sealed bool
 	}{
-		"two addresses":   {labelled, func(*Options) {}, 2},
-		"one address":     {labelled, sameListener, 1},
-		"without a label": {allowed, func(*Options) {}, 0},
+		"two addresses":   {labelled, func(*Options) {}, 2, true},
+		"one address":     {labelled, sameListener, 1, true},
+		"without a label": {allowed, func(*Options) {}, 2, false},
 	} {
 		r := newRig(t, tt.s, tt.change)
 		c := r.carrier.newCall("marks")
@@ -274,9 +275,12 @@ func TestSealsAreOurs(t *testing.T) {
 		marks := 0
 		for _, record := range inv.headers("Record-Route") {
 			marks += strings.Count(record, ";lr;cs=")
+			if strings.HasSuffix(record, ";lr;cs="+markScreened+">") == tt.sealed {
+				t.Errorf("%s: %q", name, record)
+			}
 		}
-		if marks != tt.marks || strings.Contains(inv.headers("Via")[1], "cs=") || strings.Contains(inv.header("Via"), ";cs=") != (tt.marks > 0) {
-			t.Errorf("%s: %q; want %d Record-Route with a seal, and one in our Via", name, inv, tt.marks)
+		if marks != tt.marks || strings.Contains(inv.headers("Via")[1], "cs=") || strings.Contains(inv.header("Via"), ";cs=") != tt.sealed {
+			t.Errorf("%s: %q; want %d Record-Route with a seal, and one in our Via where a label is", name, inv, tt.marks)
 		}
 	}
 }

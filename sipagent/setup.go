@@ -25,11 +25,12 @@ type setup struct {
 	client ict
 	bye    nict // the transaction of our CANCEL
 
-	reason    []byte    // Reason headers of the caller's CANCEL
-	hungUp    bool      // the caller has sent CANCEL
-	outcome   outcome   // what was decided
-	hurried   bool      // its source is over its limits: no lookup
-	giveUp    time.Time // when the caller gets an answer, whoever else does not give one
+	reason    []byte          // Reason headers of the caller's CANCEL
+	left      screening.Party // who gave the call up before it was answered: the caller by CANCEL, we for ringing too long; empty: nobody
+	rang      time.Time       // when a phone began to ring; zero: none did
+	outcome   outcome         // what was decided
+	hurried   bool            // its source is over its limits: no lookup
+	giveUp    time.Time       // when the caller gets an answer, whoever else does not give one
 	stopQuery context.CancelFunc
 }
 
@@ -71,6 +72,9 @@ func (w *work) invite() {
 		return
 	}
 	s.forward(w, nil)
+	if s.to.link != nil && w.dialer != nil {
+		w.dialer.Dialed(s.to.peer.name, called(req.Recipient), w.now())
+	}
 }
 
 // parse reads the start line with sipgo; nil if it is not valid. What is needed
@@ -145,6 +149,9 @@ func (s *setup) passOn(w *work, to hop, d *screening.Decision) []byte {
 	}
 	w.pushVia(m, s.via, s.src, to.link, s.branch())
 	if m.ToTag.Empty() {
+		if s.from.trunk && w.mark == nil {
+			w.mark = append(w.mark, markScreened...)
+		}
 		w.recordRoute(m, s.from.by(s.in.transport), to.link)
 	}
 	return append([]byte(nil), w.splice(m.Raw)...)
@@ -201,17 +208,19 @@ func (s *setup) respond(w *work, status int, phrase string, extra []header) {
 	w.src = s.src
 	b := w.answer(s.msg, s.via, status, phrase, tag, extra)
 	w.src = src
-	s.deliver(w, status, b)
+	s.deliver(w, status, b, screening.PartyProxy)
 }
 
-// deliver sends an answer to the caller, ours or the callee's. b is kept.
-func (s *setup) deliver(w *work, status int, b []byte) {
+// deliver sends an answer to the caller, ours or the callee's: from says whose. b
+// is kept.
+func (s *setup) deliver(w *work, status int, b []byte, from screening.Party) {
 	first := s.server.state == proceeding && status >= 200
 	if s.server.answer(w.now(), status)&doSend == 0 && status/100 != 2 {
 		return
 	}
 	if first && s.msg.ToTag.Empty() { // a call
 		w.outcomes[s.outcome][status].Add(1)
+		s.answeredFinally(w, status, from)
 	}
 	switch {
 	case status/100 != 2:
@@ -266,7 +275,7 @@ func (s *setup) answered(w *work) {
 	if do&doPass != 0 || m.Status/100 == 2 {
 		s.pass(w)
 	}
-	if s.hungUp && s.client.state == proceeding && s.bye.state == idle {
+	if s.left != "" && s.client.state == proceeding && s.bye.state == idle {
 		s.sendCancel(w)
 	}
 }
@@ -290,7 +299,8 @@ func (s *setup) pass(w *work) {
 	if m.Status/100 != 2 {
 		out = append([]byte(nil), out...)
 	}
-	s.deliver(w, m.Status, out)
+	s.rings(w.now(), m.Status)
+	s.deliver(w, m.Status, out, screening.PartyCallee)
 }
 
 // acknowledge sends the ACK of the callee's refusal (RFC 3261 section 17.1.1.3).

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"callscreen/screening"
 )
 
 // now is the time of this moment; timers run on its monotonic clock.
@@ -84,7 +86,7 @@ func (s *setup) tickClient(w *work, now time.Time) {
 		_ = w.send(s.to.way(), s.sent) // counted
 	}
 	if do&doCancel != 0 && s.bye.state == idle {
-		s.hungUp = true
+		s.left = screening.PartyProxy
 		s.sendCancel(w)
 	}
 	if do&doTimeout != 0 {
@@ -98,7 +100,7 @@ func (s *setup) timeOut(w *work) {
 		s.stopQuery()
 	}
 	status := 408
-	if s.hungUp {
+	if s.left != "" {
 		status = 487
 	}
 	if s.server.state == proceeding {

@@ -30,6 +30,9 @@ func (r decisions) Record(d screening.Decision) {
 	e.Dur("took", d.Took).Msg(outcome(d))
 }
 
+// Ended keeps how a call went on.
+func (r decisions) Ended(e screening.Ending) { r.record.Ended(e) }
+
 // What becomes of a call by each action, and what would in observe mode.
 var (
 	enforced = [...]string{

@@ -15,6 +15,7 @@ import (
 type recordFunc func(screening.Decision)
 
 func (f recordFunc) Record(d screening.Decision) { f(d) }
+func (recordFunc) Ended(screening.Ending)        {}
 
 func TestDecisionsAreLogged(t *testing.T) {
 	salesman := screening.Number{Country: "86", Digits: "95204657", Class: screening.Class95}

@@ -16,6 +16,7 @@ import (
 // recordLine is one decision of the record, as far as the demo tells it;
 // docs/record.md says what the fields mean.
 type recordLine struct {
+	Event   string `json:"event"`
 	Call    string `json:"call"`
 	From    string `json:"from"`
 	Label   string `json:"label"`
@@ -91,11 +92,11 @@ func readLine(line []byte) (l recordLine, err error) {
 	return l, nil
 }
 
-// of waits for the line of one call, and passes over those of others.
+// of waits for the decision on one call, and passes over all other lines.
 func (j *journal) of(ctx context.Context, call string) (recordLine, error) {
 	for {
 		l, err := j.next(ctx)
-		if err != nil || l.Call == call {
+		if err != nil || l.Call == call && l.Event == "decision" {
 			return l, err
 		}
 	}

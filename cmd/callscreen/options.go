@@ -62,6 +62,13 @@ func (c *config) agent(s sipagent.Screener, strip func(string) (string, bool), r
 	return o
 }
 
+// agentOptions are those of the configuration with what the process is made of.
+func (p *process) agentOptions(key []byte) sipagent.Options {
+	o := p.c.agent(p.engine, p.engine.StripLabel, decisions{p.record, p.log}, key, p.log)
+	o.Dialer = p.engine
+	return o
+}
+
 func plain(networks []network) []sipagent.Network {
 	all := make([]sipagent.Network, len(networks))
 	for i, n := range networks {

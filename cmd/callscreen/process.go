@@ -70,7 +70,7 @@ func build(c *config, log zerolog.Logger) (_ *process, err error) {
 	if err := c.certificates(); err != nil {
 		return nil, err
 	}
-	if p.agent, err = sipagent.New(c.agent(p.engine, p.engine.StripLabel, decisions{p.record, log}, key, log)); err != nil {
+	if p.agent, err = sipagent.New(p.agentOptions(key)); err != nil {
 		return nil, err
 	}
 	p.openConsole()

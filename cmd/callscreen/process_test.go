@@ -101,9 +101,10 @@ func TestProcessScreensCalls(t *testing.T) {
 	stop()
 
 	lines := strings.Split(strings.TrimSpace(o.read("record.jsonl")), "\n")
-	if len(lines) != 2 || !strings.Contains(lines[0], `"from":"952****4657"`) || !strings.Contains(lines[0], `"verdict":"reject"`) ||
-		!strings.Contains(lines[1], `"category":"delivery"`) || !strings.Contains(lines[1], `"verdict":"allow"`) {
-		t.Errorf("record = %s; want a refused and an allowed call", lines)
+	if len(lines) != 3 || !strings.Contains(lines[0], `"from":"952****4657"`) || !strings.Contains(lines[0], `"verdict":"reject"`) ||
+		!strings.Contains(lines[1], `"final":603`) || !strings.Contains(lines[1], `"ended_by":"callscreen"`) ||
+		!strings.Contains(lines[2], `"category":"delivery"`) || !strings.Contains(lines[2], `"verdict":"allow"`) {
+		t.Errorf("record = %s; want a refused call, its end, and an allowed call", lines)
 	}
 	log := o.log.String()
 	for _, want := range []string{`"ready: listeners main at udp:127.0.0.1:`, `"call refused"`, `"call allowed"`} {

@@ -67,8 +67,8 @@ func TestCallsAreKeptInBothForms(t *testing.T) {
 	p, stop := o.run(c)
 	o.call(p, "1001", o.carrier, "SIP/2.0 603 Decline")
 	o.call(p, "13041439112", o.pbx, "INVITE sip:")
-	if !eventually(func() bool { return p.record.store.State().Written == 2 }) {
-		t.Errorf("store is %+v; want two calls written", p.record.store.State())
+	if !eventually(func() bool { return p.record.store.State().Written == 3 }) {
+		t.Errorf("store is %+v; want two calls and the end of one written", p.record.store.State())
 	}
 	stop()
 
