@@ -119,8 +119,27 @@ func (s *Store) eraseCalls(ctx context.Context, db *sql.DB, n screening.Number, 
 
 // Erasures returns what is left of the numbers that were erased, the last first.
 func (r *Reader) Erasures(ctx context.Context) ([]Erasure, error) {
+	return r.erasures(ctx, &query{})
+}
+
+// Erased returns what is left of a number, in normal form, that was erased; zero
+// where it was not, or where that cannot be told without the Options' Key.
+func (r *Reader) Erased(ctx context.Context, number string) (Erasure, error) {
+	if number == "" || len(r.privacy.Key) == 0 {
+		return Erasure{}, nil
+	}
 	q := &query{}
-	q.add("SELECT at, hash, calls FROM erasures ORDER BY id DESC")
+	q.add(" WHERE hash = ", q.arg(audit.Digest(r.privacy.Key, number)))
+	all, err := r.erasures(ctx, q)
+	if err != nil || len(all) == 0 {
+		return Erasure{}, err
+	}
+	return all[0], nil
+}
+
+func (r *Reader) erasures(ctx context.Context, where *query) ([]Erasure, error) {
+	q := &query{args: where.args}
+	q.add("SELECT at, hash, calls FROM erasures", where.text.String(), " ORDER BY id DESC")
 	var all []Erasure
 	err := r.rows(ctx, q, func(rows *sql.Rows) error {
 		var e Erasure

@@ -81,6 +81,25 @@ func (r *Reader) Each(ctx context.Context, f Filter, do func(*audit.Record) erro
 	}
 }
 
+// Behind returns the calls that f means and that were written behind the call with an
+// id, at most 1000 of them in that order: who follows the record misses none.
+func (r *Reader) Behind(ctx context.Context, f Filter, id int64) ([]audit.Record, error) {
+	q := &query{}
+	q.add(selectRecords)
+	q.where(&f, r.privacy)
+	q.add(" AND id > ", q.arg(id), " ORDER BY id LIMIT 1000")
+	calls, _, err := r.records(ctx, q)
+	return calls, err
+}
+
+// LastID returns the id of the call that was written last; 0 when there is none.
+func (r *Reader) LastID(ctx context.Context) (id int64, err error) {
+	q := &query{}
+	q.add("SELECT coalesce(max(id), 0) FROM calls")
+	err = r.rows(ctx, q, func(rows *sql.Rows) error { return rows.Scan(&id) })
+	return id, err
+}
+
 // Get returns the call with an id, or ErrNotFound.
 func (r *Reader) Get(ctx context.Context, id int64) (audit.Record, error) {
 	q := &query{}

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"os"
+	"slices"
 	"testing"
 	"time"
 )
@@ -30,6 +31,9 @@ func TestReaderOfANewDatabase(t *testing.T) {
 		if err != nil || s.Calls != 0 {
 			t.Errorf("Stats = %+v, %v; want nothing", s, err)
 		}
+		if id, err := r.LastID(t.Context()); err != nil || id != 0 {
+			t.Errorf("LastID = %d, %v; want 0", id, err)
+		}
 		q := &query{}
 		q.add("SELECT at FROM call")
 		if err := r.rows(t.Context(), q, nil); err != nil {
@@ -38,6 +42,31 @@ func TestReaderOfANewDatabase(t *testing.T) {
 		q.add(" WHERE")
 		if err := r.rows(t.Context(), q, nil); err == nil {
 			t.Error("a statement that is none succeeded; want an error")
+		}
+	})
+}
+
+func TestFollowing(t *testing.T) {
+	onEach(t, func(t *testing.T, o Options) {
+		s := varied(t, o)
+		last, err := s.LastID(t.Context())
+		if err != nil || last != int64(len(variety())) {
+			t.Fatalf("LastID = %d, %v; want %d", last, err, len(variety()))
+		}
+		for _, tt := range []struct {
+			f    Filter
+			id   int64
+			want []int64
+		}{
+			{Filter{}, last, nil},
+			{Filter{}, 5, []int64{6, 7, 8}}, // 7 came when the clock was set back
+			{Filter{Category: "sales"}, 0, []int64{2, 3}},
+			{Filter{Category: "sales"}, 2, []int64{3}},
+		} {
+			calls, err := s.Behind(t.Context(), tt.f, tt.id)
+			if err != nil || !slices.Equal(ids(calls), tt.want) {
+				t.Errorf("Behind(%+v, %d) = %v, %v; want %v", tt.f, tt.id, ids(calls), err, tt.want)
+			}
 		}
 	})
 }

@@ -153,6 +153,12 @@ func TestErase(t *testing.T) {
 		if err != nil || len(left) != 1 || left[0].Hash != audit.Digest(key, number) || left[0].Calls != int64(holding) {
 			t.Errorf("what is left is %+v, %v; want one line with the hash", left, err)
 		}
+		if e, err := s.Erased(t.Context(), number); err != nil || e != left[0] {
+			t.Errorf("Erased = %+v, %v; want %+v", e, err, left[0])
+		}
+		if e, err := s.Erased(t.Context(), "13987654322"); err != nil || e != (Erasure{}) {
+			t.Errorf("Erased of another number = %+v, %v; want nothing", e, err)
+		}
 		record(t, s, example(400)) // and it goes on
 	})
 }
