@@ -53,7 +53,10 @@ func (k checker) record() {
 
 // recordKeyFile is where in the state folder the key of hashed numbers is. Another
 // one makes other hashes of the same numbers.
-const recordKeyFile = "record.key"
+const (
+	recordKeyFile = "record.key"
+	recordKeyLost = "remove it to have numbers hashed anew"
+)
 
 // audit returns the options of the lines.
 func (c *config) audit(key []byte, log zerolog.Logger) audit.Options {

@@ -28,7 +28,7 @@ type record struct {
 // openRecord opens what c wants of the record. A database that cannot be had is
 // logged: it is no reason to screen no calls.
 func (c *config) openRecord(log zerolog.Logger) (r *record, err error) {
-	key, err := stateKey(c.State, recordKeyFile, "remove it to have numbers hashed anew")
+	key, err := stateKey(c.State, recordKeyFile, recordKeyLost)
 	if err != nil {
 		return nil, err
 	}

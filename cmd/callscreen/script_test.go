@@ -44,7 +44,7 @@ func TestScripts(t *testing.T) {
 				return nil
 			},
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){
-				"exits": scriptExits, "expand": scriptExpand, "await": scriptAwait, "signal": scriptSignal, "call": scriptCall,
+				"exits": scriptExits, "expand": scriptExpand, "await": scriptAwait, "signal": scriptSignal, "call": scriptCall, "found": scriptFound,
 			},
 		})
 	})

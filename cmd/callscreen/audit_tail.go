@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"callscreen/audit"
+	"callscreen/audit/store"
+)
+
+// follow is what audit tail was asked.
+type follow struct {
+	filterFlags
+	config string
+	lines  int
+	once   bool
+	asJSON bool
+}
+
+func newAuditTail() *cobra.Command {
+	var f follow
+	cmd := &cobra.Command{
+		Use:   "tail",
+		Short: "Print the last calls, and then every call as it is recorded",
+		Long:  "Prints the last calls that all flags are true of, a line each, and then new ones until Ctrl-C.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			return reading(f.config, func(c *config, r *store.Reader) error {
+				return f.run(ctx, c, r, cmd.OutOrStdout())
+			})
+		},
+	}
+	configFlag(cmd, &f.config)
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON lines")
+	f.add(cmd)
+	cmd.Flags().IntVarP(&f.lines, "lines", "n", 10, "how many of the last calls to begin with")
+	cmd.Flags().BoolVar(&f.once, "once", false, "end after those")
+	return cmd
+}
+
+// followEvery is how often the record is asked for more.
+const followEvery = 500 * time.Millisecond
+
+func (f *follow) run(ctx context.Context, c *config, r *store.Reader, out io.Writer) error {
+	filter, err := f.filter(c, time.Now())
+	if err != nil {
+		return err
+	}
+	if f.lines < 0 || f.lines > maxListed {
+		return usage("--lines %d: write a number from 0 to %d", f.lines, maxListed)
+	}
+	last, err := r.LastID(ctx)
+	if err != nil {
+		return err
+	}
+	if f.lines > 0 {
+		calls, _, err := r.Search(ctx, filter, store.Page{Limit: f.lines})
+		if err != nil {
+			return err
+		}
+		slices.Reverse(calls)
+		if err := f.print(out, calls); err != nil {
+			return err
+		}
+		for i := range calls { // what was written since LastID is printed already
+			last = max(last, calls[i].ID)
+		}
+	}
+	for !f.once {
+		select {
+		case <-time.After(followEvery):
+		case <-ctx.Done():
+			return nil
+		}
+		calls, err := r.Behind(ctx, filter, last)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := f.print(out, calls); err != nil {
+			return err
+		}
+		if len(calls) > 0 {
+			last = calls[len(calls)-1].ID
+		}
+	}
+	return nil
+}
+
+// print writes a line for each call: of JSON, or columns as wide as most of them are.
+func (f *follow) print(out io.Writer, calls []audit.Record) error {
+	for i := range calls {
+		var line json.RawMessage
+		var err error
+		if f.asJSON {
+			line, err = lineOf(&calls[i])
+		} else {
+			line = json.RawMessage(followLine(&calls[i]))
+		}
+		if err == nil {
+			_, err = fmt.Fprintf(out, "%s\n", line)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func followLine(r *audit.Record) string {
+	var b strings.Builder
+	cells := callRow(r)[:8] // how it ended is not known yet
+	for i, width := range []int{6, 19, 13, 13, 8, 20, 12, 5} {
+		cell := printable(cells[i])
+		b.WriteString(cell + strings.Repeat(" ", max(0, width-displayWidth(cell))+2))
+	}
+	return strings.TrimRight(b.String(), " ")
+}
