@@ -25,11 +25,12 @@ import (
 
 // Agent is a screening SIP proxy. Make one with [New] and let it [Agent.Run].
 type Agent struct {
-	log         zerolog.Logger
-	screener    Screener
-	recorder    Recorder
-	dialer      Dialer
-	ends        endNews
+	log      zerolog.Logger
+	screener Screener
+	recorder Recorder
+	dialer   Dialer
+	ends     endNews
+	tapped
 	stripLabel  func(name string) (rest string, found bool)
 	asciiLabels bool
 	key         []byte
@@ -77,7 +78,7 @@ func newAgent(o Options, bind binder) (*Agent, error) {
 		return nil, fmt.Errorf("sipagent: %d addresses to listen at: from 1 to %d are possible", o.addresses(), len(digits))
 	}
 	a := &Agent{
-		log: o.Logger, screener: o.Screener, recorder: o.Recorder, dialer: o.Dialer, ends: newEnds(o.Recorder), stripLabel: o.StripLabel, asciiLabels: o.PBX.ASCII, key: slices.Clone(o.Key),
+		log: o.Logger, screener: o.Screener, recorder: o.Recorder, dialer: o.Dialer, ends: newEnds(o.Recorder), tapped: newTapped(o.Tap), stripLabel: o.StripLabel, asciiLabels: o.PBX.ASCII, key: slices.Clone(o.Key),
 		timers: o.Timers.withDefaults(), limits: o.Limits.withDefaults(), parser: newParser(),
 		owned: map[string][]ownAddr{}, sources: newSources(), setups: map[token]*setup{}, exchanges: map[token]*exchange{},
 	}
@@ -242,6 +243,7 @@ func (w *work) handle(src netip.AddrPort, b []byte) {
 		return
 	}
 	w.came(b)
+	w.tapIn()
 	w.forgetEdits()
 	if w.msg.IsRequest() {
 		w.request()

@@ -39,6 +39,7 @@ type Options struct {
 	Screener   Screener                                    // required
 	Recorder   Recorder                                    // nil: decisions are not kept
 	Dialer     Dialer                                      // nil: nobody is told
+	Tap        Tap                                         // nil: nobody sees the messages
 	StripLabel func(name string) (rest string, found bool) // a caller's own name without what imitates a label of ours; nil: names stay
 	Key        []byte                                      // 32 bytes that prove branches as ours; the same after a restart, or ringing calls are lost to it
 	Timers     Timers                                      //

@@ -92,6 +92,7 @@ func (a *Agent) send(to way, b []byte) error {
 // which is returned, ends before it is released.
 func (a *Agent) sendFor(who waiter, to way, b []byte) (st *stream, err error) {
 	a.left(b)
+	a.tapOut(to, b)
 	if to.socket.transport.reliable() {
 		st, err = to.socket.streams.send(who, to, b)
 	} else {
