@@ -42,6 +42,10 @@ type Options struct {
 	Store          Store                         // keeps what was spent; required with a Budget, nil: a restart forgets
 	Logger         zerolog.Logger                // zero: discard
 
+	// Low is told once of every day ("2026-11-25") and month ("2026-11") of whose
+	// Budget four fifths are spent. A query waits for it. Nil: nobody is told.
+	Low func(period string, spent Spent)
+
 	wall func() time.Time // for dates; nil: time.Now
 }
 

@@ -61,7 +61,9 @@ type ledger struct {
 	err     error   // of the last save
 	cause   *Error  // why the budget allows no query; nil: it does
 	since   time.Time
-	low     [2]string // the day and the month that were logged as low
+	low     [2]string                        // the day and the month that were told as low
+	tell    func(period string, spent Spent) // of what is low; nil: nobody
+	alarms  []alarm                          // to be told
 }
 
 // cover says up to how many billed queries of a date the store holds.
@@ -78,7 +80,7 @@ type saving struct {
 // newLedger reads what was spent. A store that cannot be read is no reason not to
 // run: the error is logged, and what was spent before is forgotten.
 func newLedger(o Options) *ledger {
-	l := &ledger{budget: o.Budget, store: o.Store, wall: o.wall, log: o.Logger, book: &book{Days: map[string]tally{}}}
+	l := &ledger{budget: o.Budget, store: o.Store, wall: o.wall, log: o.Logger, tell: o.Low, book: &book{Days: map[string]tally{}}}
 	if l.store == nil {
 		return l
 	}
@@ -106,6 +108,7 @@ type entry struct {
 func (l *ledger) reserve(ctx context.Context) (*entry, error) {
 	for {
 		e, s, err := l.take()
+		l.alarm()
 		if err != nil || e != nil {
 			return e, err
 		}
@@ -201,21 +204,44 @@ func (l *ledger) stand(cause *Error) {
 		l.log.Info().Msg("juhe: budget is open again")
 	case cause != nil && (l.cause == nil || l.cause.Detail != cause.Detail):
 		l.since = time.Now()
-		l.log.Error().Str("err", cause.Error()).Msg("juhe: budget stops queries")
+		l.log.Error().Str("err", l.stateOf(cause).String()).Msg("juhe: budget stops queries")
 	}
 	l.cause = cause
 }
 
+// stateOf is the State of a budget that allows no query; mu is held.
+func (l *ledger) stateOf(cause *Error) State {
+	return State{Reason: cause.Reason(), Detail: cause.Error(), Since: l.since, Until: cause.Until}
+}
+
 // warn says once a day and a month that four fifths of it are gone.
 func (l *ledger) warn(today string) {
-	for i, b := range []struct {
-		period string
-		limit  int
-	}{{today, l.budget.Day}, {monthOf(today), l.budget.Month}} {
-		spent := Spent{Billed: l.book.since(b.period).Billed, Limit: b.limit}
-		if spent.Low() && l.low[i] != b.period {
-			l.low[i] = b.period
-			l.log.Warn().Str("err", fmt.Sprintf("%d of %d queries of %s are spent", spent.Billed, b.limit, b.period)).Msg("juhe: budget is low")
+	sum := l.sum(today)
+	for i, a := range []alarm{{today, sum.Day}, {monthOf(today), sum.Month}} {
+		if !a.spent.Low() || l.low[i] == a.period {
+			continue
+		}
+		l.low[i] = a.period
+		l.alarms = append(l.alarms, a)
+		l.log.Warn().Str("err", fmt.Sprintf("%d of %d queries of %s are spent", a.spent.Billed, a.spent.Limit, a.period)).Msg("juhe: budget is low")
+	}
+}
+
+// alarm is a day or month whose budget is low.
+type alarm struct {
+	period string
+	spent  Spent
+}
+
+// alarm tells of budgets that have become low.
+func (l *ledger) alarm() {
+	l.mu.Lock()
+	alarms := l.alarms
+	l.alarms = nil
+	l.mu.Unlock()
+	for _, a := range alarms {
+		if l.tell != nil {
+			l.tell(a.period, a.spent)
 		}
 	}
 }
@@ -298,8 +324,12 @@ func billed(err error) (asked, costs bool) {
 func (l *ledger) spending() Spending {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	today, now := l.open(), l.wall()
-	day, month := l.book.since(today), l.book.since(monthOf(today))
+	return l.sum(l.open())
+}
+
+// sum is what queries cost until today; mu is held.
+func (l *ledger) sum(today string) Spending {
+	now, day, month := l.wall(), l.book.since(today), l.book.since(monthOf(today))
 	return Spending{
 		Day:   Spent{day.Billed, day.Free, l.budget.Day, nextDay(now)},
 		Month: Spent{month.Billed, month.Free, l.budget.Month, nextMonth(now)},
@@ -315,7 +345,7 @@ func (l *ledger) state() State {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return State{Reason: cause.Reason(), Detail: cause.Error(), Since: l.since, Until: cause.Until}
+	return l.stateOf(cause)
 }
 
 // close saves what was spent, to the query.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -113,6 +114,28 @@ func TestBudgetOfTheDay(t *testing.T) {
 		}
 		if n := d.spend(101); n != 100 || d.Spending().Month.Billed != 200 {
 			t.Errorf("the next day: %d queries, %+v", n, d.Spending())
+		}
+	})
+}
+
+// TestLowBudgetIsTold once of the day and of the month, to somebody who may ask back.
+func TestLowBudgetIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d *desk
+		var told []string
+		d = deskOf(t, nil, func(o *Options) {
+			o.Budget, o.Store, o.Rate = Budget{Day: 10, Month: 20}, new(memory), -1
+			o.Low = func(period string, s Spent) {
+				told = append(told, fmt.Sprintf("%s: %d of %d, %v", period, s.Billed, s.Limit, d.Spending().Day.Low()))
+			}
+		})
+		want := []string{"2000-01-01: 8 of 10, true", "2000-01-02: 8 of 10, true", "2000-01: 16 of 20, true"}
+		for day, n := range []int{1, 3, 3} {
+			d.spend(8)
+			if !slices.Equal(told, want[:n]) {
+				t.Errorf("day %d: told %q, want %q", day, told, want[:n])
+			}
+			time.Sleep(24 * time.Hour)
 		}
 	})
 }

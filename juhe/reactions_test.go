@@ -74,8 +74,8 @@ func TestReactions(t *testing.T) {
 				if !d.asks() || d.asks() || d.State().Since != state.Since {
 					t.Errorf("when the time is over: %+v; want one query and another stop of the same failure", d.State())
 				}
-				if log := d.stops(); strings.Count(log, "not asked any more") != 1 || !strings.Contains(log, `"level":"`+tt.level) {
-					t.Errorf("log = %s; want one line at %s", log, tt.level)
+				if log := d.stops(); strings.Count(log, "not asked any more") != 1 || !strings.Contains(log, `"level":"`+tt.level) || !strings.Contains(log, state.String()) {
+					t.Errorf("log = %s; want one line at %s, with %v", log, tt.level, state)
 				}
 				d.sim.Restore()
 				time.Sleep(time.Until(d.State().Until))

@@ -22,6 +22,7 @@ type lookups struct {
 	own   *file.Directory // the office's own list; nil: there is none
 	juhe  *juhe.Client    // nil: there is no key, or it is not to be asked
 	asked []asked         // who is asked, one after the other
+	times lookupTimes
 }
 
 // asked is a directory with its name.
@@ -39,6 +40,7 @@ type guarded interface {
 
 // openLookups makes the directories of c. Without a key Juhe is not among them.
 func openLookups(c *config, log zerolog.Logger) (l lookups, err error) {
+	l.times = newLookupTimes()
 	if c.Directories.Own != "" {
 		if l.own, err = openOwn(c, log); err != nil {
 			return l, err
@@ -107,7 +109,7 @@ func (l *lookups) directory(c *config) (screening.Directory, error) {
 	}
 	o := directory.Options{Fast: c.longestBudget() / 2}
 	for _, a := range l.asked {
-		o.Directories = append(o.Directories, a)
+		o.Directories = append(o.Directories, timed{a, a.name, l.times.queries})
 	}
 	return directory.New(o)
 }

@@ -64,7 +64,7 @@ func (c *config) agent(s sipagent.Screener, strip func(string) (string, bool), r
 
 // agentOptions are those of the configuration with what the process is made of.
 func (p *process) agentOptions(key []byte) sipagent.Options {
-	o := p.c.agent(p.engine, p.engine.StripLabel, decisions{p.record, p.log}, key, p.log)
+	o := p.c.agent(p.engine, p.engine.StripLabel, decisions{counted{p.record, p.times}, p.log}, key, p.log)
 	o.Dialer = p.engine
 	return o
 }

@@ -57,6 +57,15 @@ type State struct {
 	Unscreened int       // calls since the last answer that went on without one; see [Guard.Unscreened]
 }
 
+// String tells it in one line, as log, health and page do.
+func (s State) String() string {
+	if s.Reason == "" {
+		return "asked as usual"
+	}
+	return fmt.Sprintf("%s; failing since %s, next query after %s, %d calls without an answer",
+		s.Detail, s.Since.Format(time.RFC3339), s.Until.Format(time.RFC3339), s.Unscreened)
+}
+
 // Outcome is what became of a query. The zero Outcome is an answer.
 type Outcome struct {
 	Err   error         // why there is none; its [screening.FailureReason] names it
@@ -190,14 +199,14 @@ func (a *Attempt) Settle(o Outcome) {
 	if a.late != nil {
 		a.late.Stop()
 	}
-	before := g.stop
+	before := g.state()
 	if !a.over && a.turn == g.turn {
 		g.learn(a, o)
 	}
 	a.over = true
-	after := g.stop
+	after, grave := g.state(), g.stop != nil && g.stop.cause.Grave
 	g.mu.Unlock()
-	g.announce(before, after)
+	g.announce(before, after, grave)
 }
 
 // learn counts an outcome; mu is held.
@@ -242,20 +251,19 @@ func (s *stop) past(now, wall time.Time) bool {
 	return !now.Before(s.until) || !wall.Round(0).Before(s.untilWall)
 }
 
-func (s *stop) reason() string { return screening.FailureReason(s.cause.Err) }
-
 // announce logs that queries stop, stop for another reason, or are sent again.
-func (g *Guard) announce(before, after *stop) {
+func (g *Guard) announce(before, after State, grave bool) {
 	switch {
-	case after == nil && before != nil:
-		g.o.Logger.Info().Msg(g.o.Name + " answers again")
-	case after != nil && (before == nil || before.reason() != after.reason()):
+	case before.Reason == after.Reason:
+	case after.Reason == "":
+		g.o.Logger.Info().Msg(fmt.Sprintf("%s answers again: %d calls without an answer since %s",
+			g.o.Name, before.Unscreened, before.Since.Format(time.RFC3339)))
+	default:
 		level := zerolog.WarnLevel
-		if after.cause.Grave {
+		if grave {
 			level = zerolog.ErrorLevel
 		}
-		g.o.Logger.WithLevel(level).Str("err", fmt.Sprintf("%v; next query after %s", after.cause.Err, after.until.Format(time.RFC3339))).
-			Msg(g.o.Name + " is not asked any more")
+		g.o.Logger.WithLevel(level).Str("err", after.String()).Msg(g.o.Name + " is not asked any more")
 	}
 }
 
@@ -270,8 +278,14 @@ func (g *Guard) Lost() int { return int(g.lost.Load()) }
 func (g *Guard) State() State {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	return g.state()
+}
+
+// state is State with mu held.
+func (g *Guard) state() State {
 	if g.stop == nil {
 		return State{}
 	}
-	return State{g.stop.reason(), g.stop.cause.Err.Error(), g.failing, g.stop.until, g.Lost()}
+	err := g.stop.cause.Err
+	return State{screening.FailureReason(err), err.Error(), g.failing, g.stop.until, g.Lost()}
 }

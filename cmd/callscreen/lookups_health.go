@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"callscreen/console"
+	"callscreen/juhe"
+)
+
+// checkLookups tells how whom callers are looked up with stands, each under its name.
+func (p *process) checkLookups() []console.Check {
+	var all []console.Check
+	if p.own != nil {
+		all = append(all, console.Check{Name: ownName, Detail: fmt.Sprintf("%d entries", p.own.Len())})
+	}
+	if p.juhe == nil && p.c.asksJuhe() {
+		all = append(all, console.Check{Name: juhe.Name, Fault: "there is no key: " + p.withoutJuhe() + "; write key_file under juhe"})
+	}
+	for name, g := range p.guarded {
+		c := console.Check{Name: name}
+		if s := g.State(); s.Reason != "" {
+			c.Fault, c.Since = "numbers are not looked up: "+s.String(), s.Since
+		}
+		if name == juhe.Name {
+			c = withSpending(c, p.juhe.Spending())
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// withSpending adds what queries have cost, and that nobody will know it later.
+func withSpending(c console.Check, s juhe.Spending) console.Check {
+	c.Detail = fmt.Sprintf("%s today, %s this month", spentText(s.Day), spentText(s.Month))
+	if s.Err != nil {
+		c.Fault = strings.TrimPrefix(c.Fault+"; what is spent cannot be saved: "+s.Err.Error(), "; ")
+	}
+	return c
+}
+
+func spentText(s juhe.Spent) string {
+	switch {
+	case s.Limit == 0:
+		return fmt.Sprintf("%d queries", s.Billed)
+	case s.Low():
+		return fmt.Sprintf("%d of %d queries, nearly all,", s.Billed, s.Limit)
+	}
+	return fmt.Sprintf("%d of %d queries", s.Billed, s.Limit)
+}
