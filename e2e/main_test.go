@@ -33,5 +33,10 @@ func buildAndRun(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "building callscreen: %v\n%s", err, out)
 		return 1
 	}
-	return m.Run()
+	code := m.Run()
+	if err := shared.stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
 }

@@ -35,6 +35,7 @@ type setting struct {
 	before func(http.Handler) http.Handler // stands in front of juhesim
 	budget time.Duration                   // default: 10s, so that a slow machine is no reason to fail open
 	drain  time.Duration                   // default: patience
+	more   string                          // of the configuration
 }
 
 // enforcePolicy refuses fraud and one number that needs no lookup, labels sales,
@@ -55,13 +56,15 @@ const (
 )
 
 // office is a callscreen process in a folder of its own, between a carrier and a
-// PBX that are bare sockets.
+// PBX: bare sockets, or two Asterisk.
 type office struct {
 	t       *testing.T
 	dir     string
 	proxy   netip.AddrPort
+	probe   netip.Addr // of the office's side, from where it is asked whether it is up
 	carrier *phone
 	pbx     *phone
+	entry   string // where the carrier's Asterisk sends calls: ADDRESS:PORT;transport=TRANSPORT
 	juhe    *juhesim.Sim
 
 	cmd   *exec.Cmd
@@ -76,14 +79,20 @@ func newOffice(t *testing.T, s setting) *office {
 		t: t, dir: t.TempDir(), proxy: freePort(t, ip(1)), juhe: juhesim.New(),
 		carrier: newPhone(t, ip(2)), pbx: newPhone(t, ip(3)),
 	}
-	o.carrier.proxy, o.pbx.proxy = o.proxy, o.proxy
+	o.carrier.proxy, o.pbx.proxy, o.probe = o.proxy, o.proxy, o.pbx.addr.Addr()
+	o.open(s, o.config(s))
+	return o
+}
+
+// open furnishes the office's folder and starts callscreen, which ends with the test.
+func (o *office) open(s setting, config string) {
+	o.t.Helper()
 	o.juhe.RequireKey(secret)
 	o.write("juhe.key", secret+"\n")
 	o.write("policy.yaml", cmp.Or(s.policy, enforcePolicy))
-	o.write("callscreen.yaml", o.config(s))
-	t.Cleanup(o.finish)
+	o.write("callscreen.yaml", config+s.more)
+	o.t.Cleanup(o.finish)
 	o.start()
-	return o
 }
 
 // loopbackBlock returns addresses of this machine that, all but certainly, no
@@ -96,12 +105,19 @@ func loopbackBlock() func(host byte) netip.Addr {
 // freePort returns a UDP port of the address that nobody has.
 func freePort(t *testing.T, a netip.Addr) netip.AddrPort {
 	t.Helper()
-	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
+	port, err := unused(a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	return conn.LocalAddr().(*net.UDPAddr).AddrPort()
+	return port
+}
+
+func unused(a netip.Addr) (netip.AddrPort, error) {
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort(), conn.Close()
 }
 
 // config is the office's callscreen.yaml. SIPp's phones have other ports than
@@ -197,7 +213,7 @@ func (o *office) appendTo(name string) *os.File {
 // awaitAnswer asks callscreen OPTIONS until it answers.
 func (o *office) awaitAnswer() {
 	o.t.Helper()
-	p := newPhone(o.t, o.pbx.addr.Addr())
+	p := newPhone(o.t, o.probe)
 	defer p.conn.Close()
 	p.proxy = o.proxy
 	for end := time.Now().Add(patience); time.Now().Before(end); {

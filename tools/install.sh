@@ -2,7 +2,11 @@
 # Installs what the tests use beside Go, from Debian's packages. Without root, or on another system, it names what
 # is missing; tests that need it are skipped then.
 set -euo pipefail
-packages=(gcc libc6-dev git sip-tester kamailio postgresql sngrep) # gcc and libc6-dev: the race detector
+packages=(
+  gcc libc6-dev # the race detector
+  git postgresql
+  sip-tester kamailio sngrep baresip-core mmdebstrap # mmdebstrap: tools/asterisk.sh
+)
 
 missing=()
 for p in "${packages[@]}"; do
