@@ -178,11 +178,16 @@ func oddAnswers(invite message, received []message) (n int) {
 func (o *office) arrivedWithLabel(sent, got message) bool {
 	added := "X-Call-Screen: tag;rule=sales\r\nX-Spam-Class: sales\r\nX-Spam-Count: 3475\r\nX-Spam-Source: juhe\r\n"
 	bare := strings.Replace(string(got), `From: "`+label+` Zhang San" <`, `From: "Zhang San" <`, 1)
-	return bare != string(got) && o.asSent(message(sealed.ReplaceAllString(bare, "")), added) == sent
+	unsealed := sealedVia.ReplaceAllString(sealedRoute.ReplaceAllString(bare, ";cs=s>"), "")
+	return bare != string(got) && o.asSent(message(unsealed), added) == sent
 }
 
-// sealed is what a labelled call carries in Via and Record-Route to undo its label.
-var sealed = regexp.MustCompile(`;cs=[A-Za-z0-9_-]+`)
+// What a labelled call carries in Via, and in Record-Route in the place of the
+// "s" of screened calls, to undo its label.
+var (
+	sealedRoute = regexp.MustCompile(`;cs=[\w-]{20,}>`)
+	sealedVia   = regexp.MustCompile(`;cs=[\w-]{20,}`)
+)
 
 // arrivedClean reports whether a call reached the callee as it was sent.
 func (o *office) arrivedClean(sent, got message) bool {
