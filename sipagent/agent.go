@@ -45,6 +45,7 @@ type Agent struct {
 	carriers  []*peer // the trunks that calls can go to
 	sources   *lru.Cache[netip.Addr, *source]
 	owned     map[string][]ownAddr
+	aim
 
 	mu        sync.Mutex
 	setups    map[token]*setup
@@ -82,6 +83,7 @@ func newAgent(o Options, bind binder) (*Agent, error) {
 		timers: o.Timers.withDefaults(), limits: o.Limits.withDefaults(), parser: newParser(),
 		owned: map[string][]ownAddr{}, sources: newSources(), setups: map[token]*setup{}, exchanges: map[token]*exchange{},
 	}
+	a.setAim(o)
 	a.works.New = func() any { return a.newWork() }
 	err := a.limits.check()
 	if err != nil {
@@ -172,6 +174,7 @@ func (a *Agent) Run(ctx context.Context) error {
 			failed <- s.read(a.limits.MessageBytes, w.handle)
 		})
 	}
+	aiming := a.keepAim(ctx)
 	var err error
 	select {
 	case err = <-failed:
@@ -182,6 +185,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	readers.Wait()
 	a.stopQueries() // whoever waits for one has heard 100 Trying and does not call again: the call goes on now
 	a.lookups.Wait()
+	aiming()
 	a.endSetups()
 	a.close()
 	return err

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/binary"
 	"hash"
 	"net/netip"
 
@@ -135,6 +136,9 @@ func digit(c byte) byte {
 	}
 	return 255
 }
+
+// seed makes a choice that hangs on the transaction and nothing else.
+func (t token) seed() uint64 { return binary.BigEndian.Uint64(t[:]) }
 
 func (t token) equal(o token) bool { return subtle.ConstantTimeCompare(t[:], o[:]) == 1 }
 

@@ -250,7 +250,7 @@ func TestCancelOfAnotherTime(t *testing.T) {
 func TestCancelGoesNowhere(t *testing.T) {
 	r := newRig(t, allowed, func(o *Options) {
 		second := o.Trunks[0]
-		second.Name, second.Targets = "other", []string{"sip:127.0.0.9:5060"}
+		second.Name, second.Targets = "other", InOrder("sip:127.0.0.9:5060")
 		o.Trunks = append(o.Trunks, second)
 		for i := range o.Trunks {
 			o.Trunks[i].Networks = networks(t, fmt.Sprint("127.0.0.", 8+i))

@@ -169,7 +169,7 @@ func TestNobodyListens(t *testing.T) {
 // who does not; that is not asked again for a while.
 func TestLongRequests(t *testing.T) {
 	body := strings.Repeat(sdp, 15)
-	open := func(o *Options) { o.PBX.Targets[0], _, _ = strings.Cut(o.PBX.Targets[0], ";") }
+	open := func(o *Options) { o.PBX.Targets[0].URI, _, _ = strings.Cut(o.PBX.Targets[0].URI, ";") }
 	for _, method := range []string{"INVITE", "MESSAGE"} {
 		t.Run(method+" by TCP", func(t *testing.T) {
 			t.Parallel()

@@ -56,9 +56,9 @@ func newBench(t testing.TB) *bench {
 		Listeners: []Listener{{Name: "trunk", Addresses: []string{"udp:198.51.100.5:5060"}}, {Name: "office", Addresses: []string{"udp:192.168.1.20:5060"}}},
 		Trunks: []Trunk{{
 			Name: "carrier", Networks: []Network{{Prefix: netip.MustParsePrefix("203.0.113.0/24")}}, Listen: "trunk",
-			Targets: []string{"sip:203.0.113.10"}, TrustIdentity: true,
+			Targets: InOrder("sip:203.0.113.10"), TrustIdentity: true,
 		}},
-		PBX: PBX{Networks: []Network{{Prefix: netip.MustParsePrefix("192.168.1.0/24")}}, Listen: "office", Targets: []string{"sip:192.168.1.10"}},
+		PBX: PBX{Networks: []Network{{Prefix: netip.MustParsePrefix("192.168.1.0/24")}}, Listen: "office", Targets: InOrder("sip:192.168.1.10")},
 		Screener: screenFunc(func(c screening.Call) screening.Decision {
 			b.calls++
 			return screening.Decision{

@@ -237,8 +237,8 @@ func newMixedRig(t *testing.T, by sides, s Screener, change ...func(*Options)) *
 		})
 	}
 	targets := func(o *Options) {
-		o.Trunks[0].Targets[0] += ";transport=" + by.carrier
-		o.PBX.Targets[0] += ";transport=" + by.pbx
+		o.Trunks[0].Targets[0].URI += ";transport=" + by.carrier
+		o.PBX.Targets[0].URI += ";transport=" + by.pbx
 	}
 	r.open(s, append([]func(*Options){targets}, change...))
 	return r

@@ -118,8 +118,8 @@ func TestCallStaysOnItsTransport(t *testing.T) {
 			t.Parallel()
 			r := newMixedRig(t, sides{carrier: by, pbx: by}, allowed, func(o *Options) {
 				if by != "tls" { // its port is another one
-					o.PBX.Targets[0], _, _ = strings.Cut(o.PBX.Targets[0], ";")
-					o.Trunks[0].Targets[0], _, _ = strings.Cut(o.Trunks[0].Targets[0], ";")
+					o.PBX.Targets[0].URI, _, _ = strings.Cut(o.PBX.Targets[0].URI, ";")
+					o.Trunks[0].Targets[0].URI, _, _ = strings.Cut(o.Trunks[0].Targets[0].URI, ";")
 				}
 			})
 			r.talk(r.carrier.newCall("in"))

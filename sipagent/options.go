@@ -45,6 +45,8 @@ type Options struct {
 	Timers     Timers                                      //
 	Limits     Limits                                      //
 	Logger     zerolog.Logger                              // zero: discard
+
+	names names // of targets; nil: what the system knows
 }
 
 // Listener is where SIP arrives at and leaves from: one or more sockets.
@@ -69,7 +71,7 @@ type Trunk struct {
 	Name          string
 	Networks      []Network // who may send; others get silence. Ports say nothing of who connects by TCP
 	Listen        string    // name of the listener
-	Targets       []string  // SIP URIs that the PBX's calls go to; the first is used. One that names no transport takes calls by the one they came in by
+	Targets       []Target  // that the PBX's calls go to, at least one
 	Redirect      int       // not 0: its calls are not relayed, it is told by 302 or a refusal what to do with them, and by this status to go on by itself: 404 or 503. It has no Targets
 	TrustIdentity bool      // P-Asserted-Identity, Remote-Party-ID and P-Preferred-Identity are the carrier's word
 }
@@ -78,7 +80,7 @@ type Trunk struct {
 type PBX struct {
 	Networks []Network
 	Listen   string
-	Targets  []string // SIP URIs; the first is used
+	Targets  []Target // at least one
 	ASCII    bool     // its phones show ASCII only: a label's ASCII form goes into the names, where there is one
 }
 

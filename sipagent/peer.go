@@ -1,14 +1,12 @@
 package sipagent
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
+	"slices"
+	"sync"
 	"sync/atomic"
-
-	"callscreen/sipagent/wire"
 )
 
 // peer is a trunk or the PBX: who may talk to us, and where its messages go.
@@ -19,19 +17,21 @@ type peer struct {
 	goOn     int  // status that lets a call go on; 0: calls are relayed
 	networks []Network
 	listener *listener
-	uri      string            // of the target, as configured
-	host     string            // of that
+	targets  []*target
 	links    [transports]*link // nil: not by this transport
-	usual    *link             // by which calls go where nothing else decides
-	fixed    bool              // the target names its transport
+	usual    *link             // where nothing else decides
 	noTCP    atomic.Int64      // Unix time until which TCP is not tried for the length of a message
+	roster   atomic.Pointer[roster]
+
+	mu     sync.Mutex // guards what follows, and what the targets have found
+	places []*place   // by index; nil where there is none
+	known  []*link    // all that there are
 }
 
 // link is a transport between a peer and us.
 type link struct {
 	peer   *peer
 	socket *socket
-	target netip.AddrPort
 	sentBy string // host:port that the peer knows us by
 	via    string // how our Via begins
 	record string // the Record-Route line
@@ -44,6 +44,11 @@ func (p *peer) by(t transport) *link {
 		return l
 	}
 	return p.usual
+}
+
+// named reports whether one of the peer's targets has that host.
+func (p *peer) named(host []byte) bool {
+	return slices.ContainsFunc(p.targets, func(t *target) bool { return t.host == string(host) })
 }
 
 // rank says how exactly the peer's networks name an address; 0: not at all.
@@ -96,7 +101,7 @@ func (a *Agent) trunkFor(in, routed *socket, host []byte, addr netip.Addr) *peer
 	for _, p := range a.trunks() {
 		switch {
 		case routed != nil && p.listener != routed.listener:
-		case addr.IsValid() && p.holds(addr), string(host) == p.host:
+		case addr.IsValid() && p.holds(addr), p.named(host):
 			return p
 		}
 	}
@@ -159,7 +164,7 @@ func (a *Agent) addPeer(t Trunk, trunk bool) error {
 	if len(t.Networks) == 0 || len(t.Targets) == 0 {
 		return fmt.Errorf("sipagent: %s: networks and targets are both needed", t.Name)
 	}
-	if err := a.addLinks(p, t.Targets[0]); err != nil {
+	if err := a.addTargets(p, t.Targets); err != nil {
 		return fmt.Errorf("sipagent: %s: %w", t.Name, err)
 	}
 	a.peers = append(a.peers, p)
@@ -184,36 +189,6 @@ func (a *Agent) addAsker(p *peer, t Trunk) error {
 // recordEnd ends a Record-Route line; a parameter of its URI goes in front.
 const recordEnd = ">\r\n"
 
-// addLinks finds by which sockets of its listener a peer can be reached.
-func (a *Agent) addLinks(p *peer, uri string) error {
-	t, err := readTarget(uri)
-	if err != nil {
-		return err
-	}
-	p.uri, p.host, p.fixed = uri, t.host, t.named
-	var known error
-	for _, s := range p.listener.sockets {
-		addr := t.addr(s.transport)
-		if p.links[s.transport] != nil || !t.takes(s.transport) || !s.reaches(addr.Addr()) {
-			continue
-		}
-		l := &link{peer: p, socket: s, target: addr}
-		if l.sentBy, err = s.facing(addr); err != nil {
-			known = err
-			continue
-		}
-		l.write()
-		a.own(l.sentBy, s)
-		if p.links[s.transport] = l; p.usual == nil {
-			p.usual = l
-		}
-	}
-	if p.usual == nil {
-		return cmp.Or(known, fmt.Errorf("target %q cannot be reached from listener %q", uri, p.listener.name))
-	}
-	return nil
-}
-
 // write makes what messages to the peer hold.
 func (l *link) write() {
 	l.via = "Via: SIP/2.0/" + viaNames[l.socket.transport] + " " + l.sentBy
@@ -225,46 +200,6 @@ func (l *link) write() {
 	if l.secure = l.record; l.socket.transport == overTLS {
 		l.secure = "Record-Route: <sips:" + l.sentBy + ";lr" + recordEnd
 	}
-}
-
-// target is where calls to a peer go.
-type target struct {
-	host      string
-	ip        netip.Addr
-	port      uint16 // 0: that of the transport
-	transport transport
-	named     bool // the URI names the transport
-}
-
-// takes reports whether the target can be reached by a transport. A port that
-// stands there without one is that of UDP and TCP.
-func (t target) takes(by transport) bool {
-	if t.named {
-		return by == t.transport
-	}
-	return by != overTLS || t.port == 0
-}
-
-func (t target) addr(by transport) netip.AddrPort {
-	return netip.AddrPortFrom(t.ip, cmp.Or(t.port, by.port()))
-}
-
-// readTarget reads a target, a SIP URI. Names are looked up once.
-func readTarget(uri string) (t target, err error) {
-	raw := []byte(uri)
-	u, ok := wire.ReadURI(raw, wire.Span{End: int32(len(raw))})
-	if !ok || !u.IsSIP(raw) {
-		return t, fmt.Errorf("target %q is no SIP URI", uri)
-	}
-	t.host, t.port = string(u.Host.Of(raw)), u.Port
-	t.transport, t.named = transportOf(raw, u)
-	ip, err := net.ResolveIPAddr("ip", t.host)
-	if err != nil {
-		return t, fmt.Errorf("target %q: %w", uri, err)
-	}
-	at, _ := netip.AddrFromSlice(ip.IP)
-	t.ip = at.Unmap()
-	return t, nil
 }
 
 // numeric reads the host of a URI as an address with its port. It is invalid

@@ -28,7 +28,7 @@ func trunksRig(t *testing.T, change ...func(*Options)) (r *rig, second *phone) {
 	})
 	r.open(nobody, append([]func(*Options){func(o *Options) {
 		o.Trunks = append(o.Trunks, Trunk{
-			Name: "second", Networks: networks(t, "127.0.0.12"), Listen: "second", Targets: []string{"sip:" + second.addr.String()},
+			Name: "second", Networks: networks(t, "127.0.0.12"), Listen: "second", Targets: InOrder("sip:" + second.addr.String()),
 		})
 	}}, change...))
 	second.proxy = r.at(r.options.Trunks[1].Listen, r.carrier)
@@ -200,8 +200,8 @@ func TestOptionsAreChecked(t *testing.T) {
 	good := func() Options {
 		return Options{
 			Listeners: []Listener{{Name: "main", Addresses: []string{"udp:127.0.0.1:0"}}},
-			Trunks:    []Trunk{{Name: "carrier", Networks: networks(t, "127.0.0.2"), Listen: "main", Targets: []string{"sip:127.0.0.2:5060"}}},
-			PBX:       PBX{Networks: networks(t, "127.0.0.3"), Listen: "main", Targets: []string{"sip:127.0.0.3"}},
+			Trunks:    []Trunk{{Name: "carrier", Networks: networks(t, "127.0.0.2"), Listen: "main", Targets: InOrder("sip:127.0.0.2:5060")}},
+			PBX:       PBX{Networks: networks(t, "127.0.0.3"), Listen: "main", Targets: InOrder("sip:127.0.0.3")},
 			Screener:  allowed, Key: make([]byte, 32),
 		}
 	}
@@ -215,7 +215,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		`listener "main": certificate: open x`: func(o *Options) {
 			o.Listeners[0].Addresses, o.Listeners[0].TLS = []string{"tls:127.0.0.1:0"}, TLS{Cert: "x", Key: "y"}
 		},
-		`carrier: target "sip:127.0.0.1;transport=tcp" cannot`: func(o *Options) { o.Trunks[0].Targets[0] = "sip:127.0.0.1;transport=tcp" },
+		`carrier: target "sip:127.0.0.1;transport=tcp" cannot`: func(o *Options) { o.Trunks[0].Targets[0].URI = "sip:127.0.0.1;transport=tcp" },
 		`listener "main": address "sctp`:                       func(o *Options) { o.Listeners[0].Addresses = []string{"sctp:127.0.0.1:0"} },
 		`listener "main": address "127`:                        func(o *Options) { o.Listeners[0].Addresses = []string{"127.0.0.1"} },
 		`listener "main": address "udp:host`:                   func(o *Options) { o.Listeners[0].Addresses = []string{"udp:host:5060"} },
@@ -228,9 +228,9 @@ func TestOptionsAreChecked(t *testing.T) {
 		`carrier: no listener "x"`:                             func(o *Options) { o.Trunks[0].Listen = "x" },
 		"carrier: networks and targets":                        func(o *Options) { o.Trunks[0].Networks = nil },
 		"pbx: networks and targets":                            func(o *Options) { o.PBX.Targets = nil },
-		`carrier: target "127.0.0.2"`:                          func(o *Options) { o.Trunks[0].Targets[0] = "127.0.0.2" },
-		`pbx: target "tel:100"`:                                func(o *Options) { o.PBX.Targets[0] = "tel:100" },
-		`pbx: target "sip:a..b"`:                               func(o *Options) { o.PBX.Targets[0] = "sip:a..b" },
+		`carrier: target "127.0.0.2"`:                          func(o *Options) { o.Trunks[0].Targets[0].URI = "127.0.0.2" },
+		`pbx: target "tel:100"`:                                func(o *Options) { o.PBX.Targets[0].URI = "tel:100" },
+		`pbx: target "sip:a..b"`:                               func(o *Options) { o.PBX.Targets[0].URI = "sip:a..b" },
 	} {
 		o := good()
 		change(&o)

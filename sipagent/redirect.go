@@ -38,7 +38,7 @@ func (s *setup) redirect(w *work, d *screening.Decision) {
 	if d != nil && d.Mode == screening.Enforce {
 		switch d.Verdict.Action {
 		case screening.Tag:
-			to = w.pbx().onward(s.msg)
+			to = w.pbx().onward(s.msg, s.token)
 		case screening.Divert:
 			if oneLine(d.Verdict.Target) {
 				to = d.Verdict.Target
@@ -57,17 +57,18 @@ func (s *setup) redirect(w *work, d *screening.Decision) {
 	s.respond(w, 302, "", extra)
 }
 
-// onward is the URI at which a peer takes a call: what was called, at the peer's
-// first target. It is empty if that cannot be written between brackets.
-func (p *peer) onward(m *wire.Message) string {
+// onward is the URI at which a peer takes a call: what was called, at the target
+// that the call would go to. It is empty if that cannot be written between brackets.
+func (p *peer) onward(m *wire.Message, t token) string {
 	uri, _ := wire.ReadURI(m.Raw, m.URI) // it was good enough to be screened
 	user := string(uri.User.Of(m.Raw))
-	scheme, place, _ := strings.Cut(p.uri, ":")
+	target := p.best(t)
+	scheme, place, _ := strings.Cut(target, ":")
 	switch {
 	case strings.ContainsAny(user, "<>\""):
 		return ""
 	case user == "":
-		return p.uri
+		return target
 	}
 	return scheme + ":" + user + "@" + place
 }

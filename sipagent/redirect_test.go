@@ -15,7 +15,7 @@ import (
 func asker(goOn int) func(*Options) {
 	return func(o *Options) {
 		o.Trunks[0].Redirect, o.Trunks[0].Targets = goOn, nil
-		o.PBX.Targets[0] += ";transport=udp"
+		o.PBX.Targets[0].URI += ";transport=udp"
 	}
 }
 
@@ -182,13 +182,13 @@ func TestRedirectOptions(t *testing.T) {
 		change func(*Trunk)
 	}{
 		{"status", func(t *Trunk) { t.Redirect = 200 }},
-		{"targets", func(t *Trunk) { t.Targets = []string{"sip:127.0.0.1"} }},
+		{"targets", func(t *Trunk) { t.Targets = InOrder("sip:127.0.0.1") }},
 		{"no networks", func(t *Trunk) { t.Networks = nil }},
 	} {
 		o := Options{
 			Listeners: []Listener{{Name: "main", Addresses: []string{"udp:127.0.0.1:0"}}}, Screener: allowed, Key: make([]byte, 32),
 			Trunks: []Trunk{{Name: "sbc", Listen: "main", Networks: networks(t, "127.0.0.1"), Redirect: 404}},
-			PBX:    PBX{Listen: "main", Networks: networks(t, "127.0.0.2"), Targets: []string{"sip:127.0.0.2"}},
+			PBX:    PBX{Listen: "main", Networks: networks(t, "127.0.0.2"), Targets: InOrder("sip:127.0.0.2")},
 		}
 		a, err := New(o)
 		if err != nil {

@@ -134,7 +134,7 @@ func (w *work) relay(kind byte) {
 	case !ok:
 		w.unroutable()
 		return
-	case w.unsafe(m, to):
+	case w.barred(m, to):
 		w.refuse(480, nil)
 		return
 	}
@@ -149,7 +149,7 @@ func (w *work) relay(kind byte) {
 	var spare []byte
 	if w.takesTCP(to, len(out)) && !m.Is("ACK") && !m.Is("CANCEL") {
 		spare, crosses = append(spare, out...), true
-		to.link = to.peer.links[overTCP]
+		to.link = to.tcp
 		w.nextHop(m) // for its edits
 		out = w.passOn(kindCross, to)
 	}
@@ -157,6 +157,23 @@ func (w *work) relay(kind byte) {
 		return
 	}
 	_ = w.send(to.way(), out) // counted
+	if kind == kindSetup {
+		w.others(to)
+	}
+}
+
+// others sends what belongs to a call that we no longer know to all the other
+// places too that it may have gone to.
+func (w *work) others(to hop) {
+	if to.place == nil {
+		return
+	}
+	for _, c := range to.peer.roster.Load()[to.socket.transport] {
+		if c.place != to.place {
+			w.nextHop(&w.msg)                                                     // for its edits
+			_ = w.send(to.to(c.place).way(), w.passOn(kindSetup, to.to(c.place))) // counted
+		}
+	}
 }
 
 // refuse answers a request with a refusal; an ACK is dropped.
@@ -172,6 +189,9 @@ func (w *work) refuse(status int, extra []header) {
 func (w *work) passOn(kind byte, to hop) []byte {
 	m := &w.msg
 	b := branch{kind: kind, in: w.in.index, loop: loopOf(m, w.in.index, w.peer.trunk), token: w.tok}
+	if kind == kindSetup {
+		b.target = to.index()
+	}
 	w.pushVia(m, w.via, w.src, to.link, b)
 	w.countHop(m)
 	if m.ToTag.Empty() && formsDialog(m.Method.Of(m.Raw)) {

@@ -78,10 +78,10 @@ func (r *rig) open(s Screener, change []func(*Options)) {
 	r.t.Helper()
 	r.options.Trunks = []Trunk{{
 		Name: "carrier", Networks: networks(r.t, r.carrier.addr.Addr().String()), Listen: "trunk",
-		Targets: []string{"sip:" + r.carrier.addr.String()}, TrustIdentity: true,
+		Targets: InOrder("sip:" + r.carrier.addr.String()), TrustIdentity: true,
 	}}
 	r.options.PBX = PBX{
-		Networks: networks(r.t, r.pbx.addr.Addr().String()), Listen: "office", Targets: []string{"sip:" + r.pbx.addr.String()},
+		Networks: networks(r.t, r.pbx.addr.Addr().String()), Listen: "office", Targets: InOrder("sip:" + r.pbx.addr.String()),
 	}
 	r.options.Screener = s
 	r.options.Key = bytes.Repeat([]byte("k"), 32)

@@ -40,9 +40,10 @@ type work struct {
 // hop is where a request goes next.
 type hop struct {
 	*link
-	addr     netip.AddrPort
-	open     bool // nobody names the transport: TCP may take what is too long for UDP
-	screened bool // by our own Route: the request belongs to a call that was
+	addr     netip.AddrPort // invalid: nobody knows where that is
+	place    *place         // of the peer, if it was free to choose; nil in a dialog that names an address
+	tcp      *link          // may take what is too long for UDP, since nobody names the transport; nil: nothing may
+	screened bool           // by our own Route: the request belongs to a call that was
 }
 
 func (h hop) way() way { return way{socket: h.socket, addr: h.addr} }
@@ -256,22 +257,26 @@ func (w *work) nextHop(m *wire.Message) (h hop, ok bool) {
 	default:
 		h.link = to.by(w.in.transport)
 	}
-	if h.addr = h.target; direct && h.socket.reaches(addr.Addr()) {
-		h.addr = netip.AddrPortFrom(addr.Addr(), cmp.Or(uri.Port, h.socket.transport.port()))
-		if _, lr := wire.FindParam(m.Raw, uri.Params, "lr"); r.line != nil && !lr {
-			w.routeStrictly(m, r)
-		}
-	}
 	h.screened = !r.sealed.Empty()
-	h.open = h.socket.transport == overUDP && to.links[overTCP] != nil && !(direct && isNamed)
+	if !direct || !h.socket.reaches(addr.Addr()) {
+		return w.anyPlace(m, h, host), true
+	}
+	h.addr = netip.AddrPortFrom(addr.Addr(), cmp.Or(uri.Port, h.socket.transport.port()))
+	if _, lr := wire.FindParam(m.Raw, uri.Params, "lr"); r.line != nil && !lr {
+		w.routeStrictly(m, r)
+	}
+	if h.socket.transport == overUDP && !isNamed {
+		h.tcp = to.links[overTCP]
+	}
 	return h, true
 }
 
-// unsafe reports whether a request that came by TLS for a sips URI would leave
-// without it (RFC 5630 section 3.1.3).
-func (w *work) unsafe(m *wire.Message, to hop) bool {
+// barred reports whether a request cannot go where it should: nobody knows where
+// that is, or it came by TLS for a sips URI and would leave without (RFC 5630
+// section 3.1.3).
+func (w *work) barred(m *wire.Message, to hop) bool {
 	uri, _ := wire.ReadURI(m.Raw, m.URI)
-	return isSIPS(m.Raw, uri) && w.in.transport == overTLS && to.socket.transport != overTLS
+	return !to.addr.IsValid() || isSIPS(m.Raw, uri) && w.in.transport == overTLS && to.socket.transport != overTLS
 }
 
 // countHop lowers Max-Forwards, or adds it (RFC 3261 section 16.6).

@@ -127,8 +127,8 @@ func sameListener(o *Options) {
 }
 
 // onlyTarget is the network of nothing but a peer's target.
-func onlyTarget(targets []string) []Network {
-	at := netip.MustParseAddrPort(strings.TrimPrefix(targets[0], "sip:"))
+func onlyTarget(targets []Target) []Network {
+	at := netip.MustParseAddrPort(strings.TrimPrefix(targets[0].URI, "sip:"))
 	return []Network{{Prefix: netip.PrefixFrom(at.Addr(), at.Addr().BitLen()), Port: at.Port()}}
 }
 
@@ -182,7 +182,7 @@ func TestRecordRoute(t *testing.T) {
 	}
 	for _, tt := range tests {
 		r := newRig(t, allowed, append(tt.change, func(o *Options) {
-			o.Trunks[0].Networks = networks(t, strings.TrimPrefix(o.Trunks[0].Targets[0], "sip:"))
+			o.Trunks[0].Networks = networks(t, strings.TrimPrefix(o.Trunks[0].Targets[0].URI, "sip:"))
 		})...)
 		c := r.carrier.newCall("record")
 		c.extra = []string{foreign, "Record-Route: <sip:far.example;lr>"}

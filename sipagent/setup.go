@@ -122,13 +122,13 @@ func (s *setup) forward(w *work, d *screening.Decision) {
 		s.respond(w, 404, "", nil)
 		return
 	}
-	if w.unsafe(m, to) {
+	if w.barred(m, to) {
 		s.respond(w, s.unreachable(), "", nil)
 		return
 	}
 	s.to, s.sent = to, s.passOn(w, to, d)
 	if w.takesTCP(to, len(s.sent)) {
-		s.spare, s.to.link = s.sent, to.peer.links[overTCP]
+		s.spare, s.to.link = s.sent, to.tcp
 		w.nextHop(m) // for its edits
 		s.sent = s.passOn(w, s.to, d)
 	}
@@ -147,7 +147,7 @@ func (s *setup) passOn(w *work, to hop, d *screening.Decision) []byte {
 	if d != nil {
 		s.act(w, *d)
 	}
-	w.pushVia(m, s.via, s.src, to.link, s.branch())
+	w.pushVia(m, s.via, s.src, to.link, s.branch(to))
 	if m.ToTag.Empty() {
 		if s.from.trunk && w.mark == nil {
 			w.mark = append(w.mark, markScreened...)
@@ -194,8 +194,8 @@ func (s *setup) unreachable() int {
 	return 500
 }
 
-func (s *setup) branch() branch {
-	return branch{kind: kindSetup, in: s.in.index, loop: loopOf(s.msg, s.in.index, s.from.trunk), token: s.token}
+func (s *setup) branch(to hop) branch {
+	return branch{kind: kindSetup, in: s.in.index, target: to.index(), loop: loopOf(s.msg, s.in.index, s.from.trunk), token: s.token}
 }
 
 // respond sends an answer of ours to the caller.

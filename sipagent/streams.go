@@ -174,7 +174,7 @@ func (t *streams) dial(st *stream) error {
 	}
 	_, client := t.certs.current()
 	client = client.Clone()
-	if client.ServerName = p.host; numeric([]byte(p.host), 0).IsValid() {
+	if client.ServerName = p.hostAt(st.remote); client.ServerName == "" {
 		client.ServerName = st.remote.Addr().String()
 	}
 	return st.secure(tls.Client(conn, client), dialTime)

@@ -57,7 +57,7 @@ func (t *transaction) retry(who waiter, opened bool) bool {
 	switch {
 	case t.spare != nil && !opened:
 		t.to.peer.noTCP.Store(t.agent.now().Add(tcpRest).Unix())
-		t.to.link = t.to.peer.links[overUDP]
+		t.to.link = t.to.overUDP()
 		t.sent, t.spare = t.spare, nil
 	case opened && !t.retried:
 		t.retried = true
@@ -70,7 +70,7 @@ func (t *transaction) retry(who waiter, opened bool) bool {
 // takesTCP reports whether a request that is too long for UDP shall be tried
 // over TCP.
 func (w *work) takesTCP(to hop, length int) bool {
-	return to.open && length > w.limits.UDPBytes && to.peer.noTCP.Load() < w.now().Unix()
+	return to.tcp != nil && length > w.limits.UDPBytes && to.peer.noTCP.Load() < w.now().Unix()
 }
 
 // arm makes the alarm ring no later than next; zero changes nothing.

@@ -47,24 +47,24 @@ type tlsConfig struct {
 }
 
 type trunkConfig struct {
-	Name          string        `yaml:"name"`
-	Networks      []network     `yaml:"networks,one"`
-	Listen        string        `yaml:"listen"`
-	Targets       []target      `yaml:"targets,one"`
-	Mode          string        `yaml:"mode"`
-	GoOn          int           `yaml:"go_on"`
-	TrustIdentity bool          `yaml:"trust_identity"`
-	Country       string        `yaml:"country"`
-	AreaCode      string        `yaml:"area_code"`
-	StripPrefixes []string      `yaml:"strip_prefixes,one"`
-	Budget        time.Duration `yaml:"budget"`
+	Name          string         `yaml:"name"`
+	Networks      []network      `yaml:"networks,one"`
+	Listen        string         `yaml:"listen"`
+	Targets       []targetConfig `yaml:"targets,one"`
+	Mode          string         `yaml:"mode"`
+	GoOn          int            `yaml:"go_on"`
+	TrustIdentity bool           `yaml:"trust_identity"`
+	Country       string         `yaml:"country"`
+	AreaCode      string         `yaml:"area_code"`
+	StripPrefixes []string       `yaml:"strip_prefixes,one"`
+	Budget        time.Duration  `yaml:"budget"`
 }
 
 type pbxConfig struct {
-	Networks []network `yaml:"networks,one"`
-	Listen   string    `yaml:"listen"`
-	Targets  []target  `yaml:"targets,one"`
-	ASCII    bool      `yaml:"ascii"`
+	Networks []network      `yaml:"networks,one"`
+	Listen   string         `yaml:"listen"`
+	Targets  []targetConfig `yaml:"targets,one"`
+	ASCII    bool           `yaml:"ascii"`
 }
 
 type juheConfig struct {

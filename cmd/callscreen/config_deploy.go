@@ -29,7 +29,7 @@ func (k checker) mode(t trunkConfig, path ...any) {
 
 func (t trunkConfig) agent() sipagent.Trunk {
 	o := sipagent.Trunk{
-		Name: t.Name, Networks: plain(t.Networks), Listen: t.Listen, Targets: texts(t.Targets), TrustIdentity: t.TrustIdentity,
+		Name: t.Name, Networks: plain(t.Networks), Listen: t.Listen, Targets: agentTargets(t.Targets), TrustIdentity: t.TrustIdentity,
 	}
 	if t.Mode == modeRedirect {
 		o.Redirect = t.GoOn

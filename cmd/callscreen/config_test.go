@@ -139,7 +139,7 @@ func keysOfType(t reflect.Type, at string) []string {
 		for inner.Kind() == reflect.Slice {
 			inner = inner.Elem()
 		}
-		if inner.Kind() == reflect.Struct {
+		if inner.Kind() == reflect.Struct && inner != reflect.TypeFor[targetConfig]() { // one may be written as its URI alone
 			keys = append(keys, keysOfType(inner, at+"."+name)...)
 		}
 	}
@@ -157,7 +157,7 @@ listen:
 trunks:
   - {name: carrier, listen: wan, networks: [203.0.113.0/24, "2001:db8::/32"], targets: "sip:203.0.113.10;transport=TCP", trust_identity: false,
      country: "852", area_code: "10", strip_prefixes: ["9"], budget: 2s}
-pbx: {listen: wan, networks: 192.168.1.10, targets: "sip:pbx.example.com:5080", ascii: true}
+pbx: {listen: wan, networks: 192.168.1.10/31, targets: ["sip:pbx.example.com:5080", {uri: "sip:192.168.1.10", priority: 0, weight: 3}, "sip:192.168.1.11:5061;transport=tcp"], ascii: true}
 cache: {size: 5, known: 3s, unknown: 2s, failed: 0s, stale: 0s, jitter: 0}
 timers: {t1: 250ms, timer_c: 4m, idle: 2m, drain: 7s}
 limits: {setups: 3, full_status: 503, setups_per_source: 2, setups_per_second: 4, messages_per_second: 50, message_bytes: 4096, header_bytes: 2049, headers: 30, body_bytes: 2000, connections: 7, udp_bytes: 1400}
@@ -168,14 +168,16 @@ record: {file: /r.jsonl, numbers: full, database: "postgres://u:topsecret@h/d", 
 	a := c.agent(nil, nil, nil, []byte("key"), zerolog.Nop())
 	wide, _ := sipagent.ParseNetwork("203.0.113.0/24")
 	six, _ := sipagent.ParseNetwork("2001:db8::/32")
-	office, _ := sipagent.ParseNetwork("192.168.1.10")
+	office, _ := sipagent.ParseNetwork("192.168.1.10/31")
 	want := sipagent.Options{
 		Listeners: []sipagent.Listener{{
 			Name: "wan", Addresses: []string{"udp:192.0.2.9:5070", "tcp:192.0.2.9:5070", "tls:[2001:db8::9]:5071"}, Advertise: "198.51.100.1",
 			TLS: sipagent.TLS{Cert: "/etc/callscreen/c.pem", Key: "/k.pem", CA: "/etc/ca.pem", ClientCA: "/etc/callscreen/clients.pem"},
 		}},
-		Trunks: []sipagent.Trunk{{Name: "carrier", Listen: "wan", Networks: []sipagent.Network{wide, six}, Targets: []string{"sip:203.0.113.10;transport=TCP"}}},
-		PBX:    sipagent.PBX{Listen: "wan", Networks: []sipagent.Network{office}, Targets: []string{"sip:pbx.example.com:5080"}, ASCII: true},
+		Trunks: []sipagent.Trunk{{Name: "carrier", Listen: "wan", Networks: []sipagent.Network{wide, six}, Targets: sipagent.InOrder("sip:203.0.113.10;transport=TCP")}},
+		PBX: sipagent.PBX{Listen: "wan", Networks: []sipagent.Network{office}, Targets: []sipagent.Target{
+			{URI: "sip:pbx.example.com:5080", Weight: 1}, {URI: "sip:192.168.1.10", Weight: 3}, {URI: "sip:192.168.1.11:5061;transport=tcp", Priority: 2, Weight: 1},
+		}, ASCII: true},
 		Key:    []byte("key"),
 		Timers: sipagent.Timers{T1: 250 * time.Millisecond, C: 4 * time.Minute, Idle: 2 * time.Minute, Drain: 7 * time.Second},
 		Limits: sipagent.Limits{

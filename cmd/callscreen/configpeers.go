@@ -19,7 +19,7 @@ type peer struct {
 	name     string
 	listen   string
 	networks []network
-	targets  []target
+	targets  []targetConfig
 	asks     bool  // no calls go to it
 	path     []any // in the configuration
 }
@@ -108,43 +108,6 @@ func join(addresses []listenAddress) string {
 		texts = append(texts, a.String())
 	}
 	return strings.Join(texts, " and ")
-}
-
-// targets checks where messages of ours go to, and that its answers are taken
-// for the peer's own.
-func (k checker) targets(p peer, all []peer) {
-	if p.asks {
-		return
-	}
-	if len(p.targets) == 0 {
-		k.doc.Report("targets of "+p.who()+" are missing", `write where calls to it go, as in targets: ["sip:203.0.113.10:5060"]`, p.at("targets")...)
-	}
-	if len(p.targets) > 1 {
-		k.doc.Report("a second target is not used", "keep one", p.at("targets", 1)...)
-	}
-	l, ok := k.c.listener(p.listen)
-	if !ok || len(p.targets) == 0 || p.targets[0].text == "" {
-		return
-	}
-	t, path := p.targets[0], p.at("targets", 0)
-	if !slices.ContainsFunc(l.Address, t.takes) {
-		k.doc.Report(fmt.Sprintf("target %s takes no transport of listener %q", t.text, l.Name), "write one that the listener has", path...)
-		return
-	}
-	if !t.addr.IsValid() || len(p.networks) == 0 {
-		return
-	}
-	switch owner := ownerOf(t.addr, p, all); {
-	case slices.ContainsFunc(l.Address, func(a listenAddress) bool { return t.addr == a.AddrPort }):
-		k.doc.Report("target "+t.text+" is callscreen itself", "write the address of "+p.who(), path...)
-	case !slices.ContainsFunc(l.Address, func(a listenAddress) bool { return t.takes(a) && a.reaches(t.addr.Addr()) }):
-		k.doc.Report(fmt.Sprintf("target %s cannot be reached from %s", t.text, join(l.Address)), "write an address of the same IP version", path...)
-	case owner == "":
-		k.doc.Report("target "+t.text+" is outside the networks of "+p.who()+", so that its answers would be dropped",
-			"add "+t.addr.Addr().String()+" to networks", path...)
-	case owner != p.name:
-		k.doc.Report("target "+t.text+" lies in the networks of "+owner, "write "+t.addr.Addr().String()+" into networks here, and there only what is its own", path...)
-	}
 }
 
 // ownerOf names the peer that a message from addr at p's listener is taken to

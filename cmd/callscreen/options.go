@@ -43,7 +43,7 @@ func orNone[T time.Duration | float64](v T) T {
 func (c *config) agent(s sipagent.Screener, strip func(string) (string, bool), r sipagent.Recorder, key []byte, log zerolog.Logger) sipagent.Options {
 	o := sipagent.Options{
 		StripLabel: strip,
-		PBX:        sipagent.PBX{Networks: plain(c.PBX.Networks), Listen: c.PBX.Listen, Targets: texts(c.PBX.Targets), ASCII: c.PBX.ASCII},
+		PBX:        sipagent.PBX{Networks: plain(c.PBX.Networks), Listen: c.PBX.Listen, Targets: agentTargets(c.PBX.Targets), ASCII: c.PBX.ASCII},
 		Screener:   s, Recorder: r, Key: key,
 		Timers: sipagent.Timers{T1: c.Timers.T1, C: c.Timers.C, Idle: c.Timers.Idle, Drain: c.Timers.Drain},
 		Limits: sipagent.Limits(c.Limits),
@@ -73,14 +73,6 @@ func plain(networks []network) []sipagent.Network {
 	all := make([]sipagent.Network, len(networks))
 	for i, n := range networks {
 		all[i] = n.Network
-	}
-	return all
-}
-
-func texts(targets []target) []string {
-	all := make([]string, len(targets))
-	for i, t := range targets {
-		all[i] = t.text
 	}
 	return all
 }

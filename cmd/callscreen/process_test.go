@@ -222,7 +222,7 @@ func TestBuildIsAllOrNothing(t *testing.T) {
 		}, "has 5 bytes, not 32: restore it, or remove it while no call rings", exitFailed},
 		{"no folder for the record", "juhe: {key: k}\n", func(o *office, c *config) { c.Record.File = o.path("none/record.jsonl") }, "opening record", exitFailed},
 		{"port in use", "juhe: {key: k}\n", func(_ *office, c *config) { c.Listen[0].Address[0].AddrPort = taken.addr() }, "address already in use", exitFailed},
-		{"target unknown", "juhe: {key: k}\n", func(_ *office, c *config) { c.PBX.Targets[0].text = "sip:pbx.invalid:bad" }, "is no SIP URI", exitFailed},
+		{"target unknown", "juhe: {key: k}\n", func(_ *office, c *config) { c.PBX.Targets[0].URI.text = "sip:pbx.invalid:bad" }, "is no SIP URI", exitFailed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

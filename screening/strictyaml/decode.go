@@ -24,7 +24,7 @@ func (d *Document) decode(n *yaml.Node, v reflect.Value, f field) {
 		v.Set(reflect.ValueOf(*n))
 		return
 	}
-	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok && !(n.Kind == yaml.MappingNode && hasKeys(v.Type())) {
 		d.text(n, u, f)
 		return
 	}
@@ -41,6 +41,9 @@ func (d *Document) decode(n *yaml.Node, v reflect.Value, f field) {
 		d.scalar(n, v, f)
 	}
 }
+
+// hasKeys reports whether a text may be written as a block as well.
+func hasKeys(t reflect.Type) bool { return t.Kind() == reflect.Struct && len(fieldsOf(t)) > 0 }
 
 func (d *Document) pointer(n *yaml.Node, v reflect.Value, f field) {
 	if empty(n) && composite(v.Type().Elem().Kind()) {

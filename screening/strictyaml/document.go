@@ -30,8 +30,8 @@ type Document struct {
 // count as the struct's own. Fields may be strings (which
 // take the text as written: 010 stays "010"), bool, integers, floats,
 // [time.Duration] ("800ms", "90d"), structs, slices, maps with string keys,
-// pointers to these, [encoding.TextUnmarshaler], and [yaml.Node] for decoding by
-// hand. `yaml:"name,one"` lets a slice be written as a single value;
+// pointers to these, [encoding.TextUnmarshaler] (which may be a block instead if
+// it is a struct with keys), and [yaml.Node] for decoding by hand. `yaml:"name,one"` lets a slice be written as a single value;
 // `yaml:"name,secret"` keeps a value of the wrong kind, which may be a secret that
 // belongs a level deeper, out of the errors. A tag `example:"…"` is shown to who
 // wrote the wrong thing.
