@@ -55,7 +55,8 @@ func (p *process) runConsole() (stop func()) {
 
 // routes are what commands can ask of the process.
 func (p *process) routes() []console.Route {
-	return []console.Route{
+	routes := []console.Route{
 		{Pattern: "GET /health", Do: func(*http.Request) (any, error) { return console.Assess(p.checks), nil }},
 	}
+	return append(routes, p.policyRoutes()...)
 }
