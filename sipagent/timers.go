@@ -47,7 +47,6 @@ func (s *setup) over() bool {
 func (s *setup) forget() {
 	s.agent.clock.drop(&s.alarm)
 	s.release(s)
-	s.endRound()
 	s.agent.mu.Lock()
 	defer s.agent.mu.Unlock()
 	if s.agent.setups[s.token] == s {

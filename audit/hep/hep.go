@@ -64,16 +64,24 @@ type item struct {
 	decision *screening.Decision
 }
 
-// Open returns a Sender, or says which option is wrong. It does not wait for Homer.
-func Open(o Options) (*Sender, error) {
+// Validate says which option is wrong.
+func (o Options) Validate() error {
 	if _, _, err := net.SplitHostPort(o.Address); err != nil {
-		return nil, fmt.Errorf("hep: address: %w", err)
+		return fmt.Errorf("hep: address: %w", err)
 	}
 	if o.Queue < 0 {
-		return nil, fmt.Errorf("hep: queue %d is negative", o.Queue)
+		return fmt.Errorf("hep: queue %d is negative", o.Queue)
 	}
 	if len(o.Password) > maxID {
-		return nil, errors.New("hep: password is too long")
+		return errors.New("hep: password is too long")
+	}
+	return nil
+}
+
+// Open returns a Sender, or says which option is wrong. It does not wait for Homer.
+func Open(o Options) (*Sender, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
 	}
 	o.Agent = cmp.Or(o.Agent, 2001)
 	s := &Sender{o: o, queue: make(chan item, cmp.Or(o.Queue, 4096)), stop: make(chan struct{}), done: make(chan struct{})}
@@ -108,6 +116,9 @@ func (s *Sender) put(i item) {
 		s.dropped.Add(1)
 	}
 }
+
+// Queued returns how many packets wait.
+func (s *Sender) Queued() int { return len(s.queue) }
 
 // Sent returns how many packets were sent since Open.
 func (s *Sender) Sent() uint64 { return s.sent.Load() }

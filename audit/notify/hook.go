@@ -66,8 +66,13 @@ type item struct {
 	event Event
 }
 
-// Open returns a Hook that is ready to send, or says which option is wrong.
-func Open(o Options) (*Hook, error) {
+// Validate says which option is wrong.
+func (o Options) Validate() error {
+	_, err := o.form()
+	return err
+}
+
+func (o Options) form() (form, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("notify: URL is not one of http or https") // which, is a secret
@@ -75,13 +80,20 @@ func Open(o Options) (*Hook, error) {
 	if o.Queue < 0 {
 		return nil, fmt.Errorf("notify: queue %d is negative", o.Queue)
 	}
-	if o.Language = cmp.Or(o.Language, Chinese); o.Language != Chinese && o.Language != English {
+	if o.Language != "" && o.Language != Chinese && o.Language != English {
 		return nil, fmt.Errorf("notify: language %q: want zh or en", o.Language)
 	}
-	h := &Hook{o: o, queue: make(chan item, cmp.Or(o.Queue, 256)), done: make(chan struct{})}
-	if h.form, err = newForm(o); err != nil {
+	return newForm(o)
+}
+
+// Open returns a Hook that is ready to send, or says which option is wrong.
+func Open(o Options) (*Hook, error) {
+	o.Language = cmp.Or(o.Language, Chinese)
+	form, err := o.form()
+	if err != nil {
 		return nil, err
 	}
+	h := &Hook{o: o, form: form, queue: make(chan item, cmp.Or(o.Queue, 256)), done: make(chan struct{})}
 	transport := o.Transport
 	if transport == nil {
 		transport = &http.Transport{Proxy: http.ProxyFromEnvironment, IdleConnTimeout: time.Minute}
@@ -111,6 +123,9 @@ func (h *Hook) Send(e Event) {
 		h.lose(&e, errors.New("queue full"))
 	}
 }
+
+// Queued returns how many events wait behind the one that is being sent.
+func (h *Hook) Queued() int { return len(h.queue) }
 
 // Sent returns how many events the receiver took since Open.
 func (h *Hook) Sent() uint64 { return h.sent.Load() }

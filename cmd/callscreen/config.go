@@ -22,6 +22,8 @@ type config struct {
 	Policy string       `yaml:"policy"`
 	State  string       `yaml:"state"`
 	Record recordConfig `yaml:"record"`
+	HEP    hepConfig    `yaml:"hep"`
+	Notify notifyConfig `yaml:"notify"`
 	HTTP   httpConfig   `yaml:"http"`
 
 	Control string       `yaml:"control"` // empty: none
@@ -149,6 +151,8 @@ func defaultConfig() *config {
 		Policy: "policy.yaml",
 		State:  "/var/lib/callscreen",
 		Record: defaultRecord(),
+		HEP:    hepConfig{Agent: 2001},
+		Notify: notifyConfig{Digest: "09:00"},
 		Timers: timersConfig{T1: 500 * time.Millisecond, C: 10 * time.Minute, Idle: 15 * time.Minute, Drain: 5 * time.Second},
 		HTTP:   httpConfig{Listen: "127.0.0.1:8080"},
 

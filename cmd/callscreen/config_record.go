@@ -18,6 +18,7 @@ type recordConfig struct {
 	Database        secret        `yaml:"database,secret"`
 	DatabaseNumbers string        `yaml:"database_numbers"`
 	Retention       time.Duration `yaml:"retention"` // 0: for good
+	Trace           int           `yaml:"trace"`
 }
 
 // What record.file and record.database may be beside a name and a URL.
@@ -27,7 +28,7 @@ const (
 )
 
 func defaultRecord() recordConfig {
-	return recordConfig{Numbers: audit.Mask, Database: sqlite, DatabaseNumbers: audit.Full, Retention: 90 * 24 * time.Hour}
+	return recordConfig{Numbers: audit.Mask, Database: sqlite, DatabaseNumbers: audit.Full, Retention: 90 * 24 * time.Hour, Trace: 500}
 }
 
 // lines reports whether lines go to a file of their own.
@@ -49,6 +50,7 @@ func (k checker) record() {
 		}
 	}
 	k.within("retention", r.Retention, 0, 10*aYear, "record", "retention")
+	k.between("trace", r.Trace, 0, 100_000, "record", "trace")
 }
 
 // recordKeyFile is where in the state folder the key of hashed numbers is. Another

@@ -33,6 +33,8 @@ func (k checker) all() {
 	k.directories()
 	k.files()
 	k.record()
+	k.hep()
+	k.notify()
 	k.limits()
 }
 
@@ -162,7 +164,7 @@ func (k checker) trunks() {
 			k.habit("strip_prefixes", p, screening.Habits{StripPrefixes: []string{p}}, "trunks", i, "strip_prefixes", j)
 		}
 		k.within("budget", t.Budget, time.Millisecond, longestQuery, "trunks", i, "budget")
-		k.mode(i)
+		k.mode(t, "trunks", i)
 	}
 }
 

@@ -152,7 +152,7 @@ func (e *explained) learn(r screening.Reputation) {
 
 // lookUp asks Juhe about the caller. That it does not answer is one more fact.
 func (e *explained) lookUp(ctx context.Context, c *config) error {
-	client, err := openJuhe(c, zerolog.Nop())
+	client, err := openJuhe(c, zerolog.Nop(), nil)
 	if errors.Is(err, juhe.ErrNoKey) {
 		return exitWith(exitConfiguration, fmt.Errorf("%w: the policy asks for a lookup: name a key, or use --offline or --label", err))
 	}

@@ -60,7 +60,7 @@ type finding struct {
 func lookUp(ctx context.Context, c *config, raw string) (finding, error) {
 	var f finding
 	f.number, _ = c.Trunks[0].habits().Normalize(raw) // what cannot be read has a class that says so
-	client, err := openJuhe(c, zerolog.Nop())
+	client, err := openJuhe(c, zerolog.Nop(), nil)
 	if errors.Is(err, juhe.ErrNoKey) {
 		err = fmt.Errorf("%w: write key_file into %s, or set $%s", err, c.file, juhe.KeyEnvironment)
 		return f, exitWith(exitConfiguration, err)

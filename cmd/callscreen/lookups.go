@@ -38,8 +38,9 @@ type guarded interface {
 	KeepWarm(context.Context)
 }
 
-// openLookups makes the directories of c. Without a key Juhe is not among them.
-func openLookups(c *config, log zerolog.Logger) (l lookups, err error) {
+// openLookups makes the directories of c. Without a key Juhe is not among them. low
+// is told of a budget that is nearly spent; it may be nil.
+func openLookups(c *config, log zerolog.Logger, low func(period string, spent juhe.Spent)) (l lookups, err error) {
 	l.times = newLookupTimes()
 	if c.Directories.Own != "" {
 		if l.own, err = openOwn(c, log); err != nil {
@@ -49,7 +50,7 @@ func openLookups(c *config, log zerolog.Logger) (l lookups, err error) {
 	for _, name := range c.Directories.order() {
 		var d screening.Directory
 		if name == juhe.Name {
-			l.juhe, err = openJuhe(c, log)
+			l.juhe, err = openJuhe(c, log, low)
 			d = l.juhe
 		} else {
 			d, err = openService(c, name, log)
@@ -76,7 +77,7 @@ func openOwn(c *config, log zerolog.Logger) (*file.Directory, error) {
 
 // openJuhe makes the client of Juhe. The error is [juhe.ErrNoKey] when there is
 // no key anywhere.
-func openJuhe(c *config, log zerolog.Logger) (*juhe.Client, error) {
+func openJuhe(c *config, log zerolog.Logger, low func(period string, spent juhe.Spent)) (*juhe.Client, error) {
 	key, err := c.juheKey()
 	if err != nil {
 		return nil, err
@@ -84,7 +85,7 @@ func openJuhe(c *config, log zerolog.Logger) (*juhe.Client, error) {
 	return juhe.New(juhe.Options{
 		URL: c.Juhe.URL, Key: key, Method: c.Juhe.Method, Country: c.Juhe.Country,
 		LandlineFormat: c.Juhe.LandlineFormat, Texts: c.Directories.texts(), Rate: orNone(c.Juhe.Rate), Slow: c.longestBudget(),
-		Budget: juhe.Budget(c.Juhe.Budget), Store: &state.File{Path: filepath.Join(c.State, "juhe.spent"), Kind: "spent 1"}, Logger: log,
+		Budget: juhe.Budget(c.Juhe.Budget), Store: &state.File{Path: filepath.Join(c.State, "juhe.spent"), Kind: "spent 1"}, Low: low, Logger: log,
 	})
 }
 
@@ -154,7 +155,7 @@ func (c *config) directories() error {
 // openCache opens the directories and the cache before them, with what was saved of
 // it. Without any there is no cache.
 func (p *process) openCache() (err error) {
-	if p.lookups, err = openLookups(p.c, p.log); err != nil {
+	if p.lookups, err = openLookups(p.c, p.log, func(period string, spent juhe.Spent) { p.record.low(period, spent) }); err != nil {
 		return err
 	}
 	if p.juhe == nil && p.c.asksJuhe() {

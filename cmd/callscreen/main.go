@@ -79,8 +79,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newRun(), newStatus(), newDemo(), newCheck(), newLookup(), newExplain(), newSchema(), newVersion(), newAudit())
-	root.AddCommand(newAllow(), newDeny(), newForget(), newList(), newReload())
+	root.AddCommand(newRun(), newStatus(), newDemo(), newCheck(), newLookup(), newExplain(), newSchema(), newVersion(), newAudit(), newTrace())
 	return root
 }
 

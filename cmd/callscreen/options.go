@@ -65,7 +65,7 @@ func (c *config) agent(s sipagent.Screener, strip func(string) (string, bool), r
 // agentOptions are those of the configuration with what the process is made of.
 func (p *process) agentOptions(key []byte) sipagent.Options {
 	o := p.c.agent(p.engine, p.engine.StripLabel, decisions{counted{p.record, p.times}, p.log}, key, p.log)
-	o.Dialer = p.engine
+	o.Dialer, o.Tap = p.engine, p.record.tap()
 	return o
 }
 

@@ -37,7 +37,7 @@ func (r *record) check() console.Check {
 		faults, details = told(faults, details, "lines", s.Lost, s.LostAt, s.Why)
 	}
 	c.Fault, c.Detail = strings.Join(faults, "; "), strings.Join(details, ", ")
-	if len(r.takers) == 0 && c.Fault == "" {
+	if r.lines == nil && r.store == nil && c.Fault == "" {
 		c.Detail = "off"
 	}
 	return c
@@ -56,9 +56,9 @@ func told(faults, details []string, what string, lost uint64, at time.Time, why 
 }
 
 var (
-	recordQueueDesc   = prometheus.NewDesc("callscreen_record_queue", "Calls and endings that wait to be written.", []string{"to"}, nil)
-	recordWrittenDesc = prometheus.NewDesc("callscreen_record_written_total", "Calls and endings that were written.", []string{"to"}, nil)
-	recordLostDesc    = prometheus.NewDesc("callscreen_record_lost_total", "Calls and endings that went nowhere.", []string{"to"}, nil)
+	recordQueueDesc   = prometheus.NewDesc("callscreen_record_queue", "Calls and endings, and for homer and webhooks what they are told, that wait.", []string{"to"}, nil)
+	recordWrittenDesc = prometheus.NewDesc("callscreen_record_written_total", "Of these, what was written or sent.", []string{"to"}, nil)
+	recordLostDesc    = prometheus.NewDesc("callscreen_record_lost_total", "Of these, what went nowhere.", []string{"to"}, nil)
 	recordSpoolDesc   = prometheus.NewDesc("callscreen_record_spool_bytes", "Bytes that wait in the spool for the database.", nil, nil)
 	recordUpDesc      = prometheus.NewDesc("callscreen_record_database_up", "1 while the database takes calls.", nil, nil)
 )
@@ -93,5 +93,11 @@ func (r *record) Collect(ch chan<- prometheus.Metric) {
 			up = 1
 		}
 		gauge(recordUpDesc, up)
+	}
+	if r.homer != nil {
+		taken("homer", r.homer.Queued(), r.homer.Sent(), r.homer.Dropped())
+	}
+	if len(r.hooks) > 0 {
+		taken(r.notifier.counted())
 	}
 }
