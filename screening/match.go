@@ -60,6 +60,7 @@ type view struct {
 	policy *Policy
 	facts  *Facts
 	known  bool // the reputation in facts is what a lookup brought, not yet to come
+	hidden bool // numbers in facts are masked or hashed
 	now    int64
 	traits traits
 	moment moment        // once timed
@@ -94,6 +95,8 @@ func (v *view) holds(c *condition) truth {
 	for i := range c.terms {
 		t := &c.terms[i]
 		switch {
+		case v.hidden && v.hides(t):
+			is = maybe
 		case t.key < keyCategory:
 			if !v.called(t) {
 				return no
