@@ -1,15 +1,18 @@
 package sipagent
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // aim is what an agent needs to know where its peers are.
 type aim struct {
-	names   names
-	running atomic.Bool
+	names    names
+	running  atomic.Bool
+	failover Failover
 }
 
 // setAim prepares what newAgent needs of it.
@@ -17,6 +20,7 @@ func (a *aim) setAim(o Options) {
 	if a.names = o.names; a.names == nil {
 		a.names = resolver{}
 	}
+	a.failover = Failover{After: cmp.Or(o.Failover.After, 3*time.Second), Status: cmp.Or(o.Failover.Status, 480)}
 }
 
 // keepAim follows the targets of all peers until ctx ends or stop is called,

@@ -78,7 +78,7 @@ func TestEndings(t *testing.T) {
 		{"nobody answers", allowed, func(r *rig, c *call) {
 			r.invite(c)
 			time.Sleep(40 * second)
-		}, []screening.Ending{{Status: 408, By: screening.PartyProxy}}},
+		}, []screening.Ending{{Status: 480, By: screening.PartyProxy}}},
 		{"rings too long", allowed, func(r *rig, c *call) {
 			inv := r.invite(c)
 			r.ringFor(inv, "180 Ringing", 10*time.Minute)

@@ -10,6 +10,7 @@ type ict struct {
 	state  txState
 	a, b   time.Time // retransmit the INVITE; give up
 	c      time.Time // longest a call may ring
+	p      time.Time // try another place, if there is one: nothing has come
 	d, m   time.Time // linger for more refusals; for more 2xx
 	every  time.Duration
 }
@@ -33,7 +34,7 @@ func (t *ict) answer(now time.Time, status int) todo {
 	case t.state != calling && t.state != proceeding:
 		return 0
 	}
-	t.a, t.b = time.Time{}, time.Time{}
+	t.quiet()
 	switch {
 	case status == 100:
 		t.state = proceeding
@@ -51,6 +52,9 @@ func (t *ict) answer(now time.Time, status int) todo {
 	}
 	return doPass | doAck
 }
+
+// quiet ends the waiting for a first answer. If one comes, it is one all the same.
+func (t *ict) quiet() { t.a, t.b, t.p = time.Time{}, time.Time{}, time.Time{} }
 
 // fail ends the transaction: the INVITE could not be sent.
 func (t *ict) fail() { *t = ict{timers: t.timers, stream: t.stream, state: terminated} }
@@ -70,6 +74,9 @@ func (t *ict) tick(now time.Time) todo {
 	case due(t.d, now), due(t.m, now):
 		t.fail()
 		return doEnd
+	case due(t.p, now):
+		t.p = time.Time{}
+		return doNext
 	case due(t.a, now):
 		t.every *= 2
 		t.a = now.Add(t.every)
@@ -78,7 +85,7 @@ func (t *ict) tick(now time.Time) todo {
 	return 0
 }
 
-func (t *ict) next() time.Time { return earliest(t.a, t.b, t.c, t.d, t.m) }
+func (t *ict) next() time.Time { return earliest(t.a, t.b, t.c, t.p, t.d, t.m) }
 
 // nict is the non-INVITE client transaction of RFC 3261 section 17.1.2. Our own
 // CANCEL is one.

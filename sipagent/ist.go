@@ -11,6 +11,7 @@ const (
 	doAck                      // acknowledge a refusal
 	doTimeout                  // nobody answered
 	doCancel                   // it rang for too long
+	doNext                     // it is time to try another place
 	doEnd                      // the transaction is over
 )
 

@@ -18,6 +18,8 @@ type counters struct {
 	outcomes  [outcomes][700]atomic.Uint64 // by the final status that the caller got
 	overLimit atomic.Uint64
 	full      atomic.Uint64
+
+	failedOver [failures]atomic.Uint64
 }
 
 // messageNames are the kinds of messages that are told apart: answers by the

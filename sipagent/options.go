@@ -43,6 +43,7 @@ type Options struct {
 	StripLabel func(name string) (rest string, found bool) // a caller's own name without what imitates a label of ours; nil: names stay
 	Key        []byte                                      // 32 bytes that prove branches as ours; the same after a restart, or ringing calls are lost to it
 	Timers     Timers                                      //
+	Failover   Failover                                    //
 	Limits     Limits                                      //
 	Logger     zerolog.Logger                              // zero: discard
 

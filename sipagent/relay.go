@@ -313,7 +313,7 @@ func (w *work) answered() {
 		return
 	}
 	if s := w.find(b.token); s != nil && b.kind == kindSetup {
-		s.answered(w)
+		s.answered(w, b.target)
 		return
 	}
 	if x := w.crossing(b); x != nil {

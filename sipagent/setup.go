@@ -17,13 +17,11 @@ type setup struct {
 	source      *source       // of the INVITE
 	msg         *wire.Message // the INVITE as received; nil once a 2xx has passed
 	via         wire.ViaValue // its topmost Via
-	ack         []byte        // for the callee's refusal
-	cancel      []byte        // our CANCEL
 	caller      []byte        // value of the caller's own From, if it was labelled
 
 	server ist
-	client ict
-	bye    nict // the transaction of our CANCEL
+	fork
+	failover
 
 	reason    []byte          // Reason headers of the caller's CANCEL
 	left      screening.Party // who gave the call up before it was answered: the caller by CANCEL, we for ringing too long; empty: nobody
@@ -95,7 +93,7 @@ func (w *work) parse() *sip.Request {
 func (w *work) newSetup() *setup {
 	s := &setup{
 		transaction: w.begin(), source: w.source, msg: w.msg.Clone(), via: w.via,
-		server: ist{timers: &w.timers, stream: w.in.transport.reliable(), state: proceeding}, client: ict{timers: &w.timers}, bye: nict{timers: &w.timers},
+		server: ist{timers: &w.timers, stream: w.in.transport.reliable(), state: proceeding}, fork: w.newFork(),
 		giveUp: w.now().Add(64 * w.timers.T1),
 	}
 	s.alarm.call = s.fire
@@ -126,17 +124,23 @@ func (s *setup) forward(w *work, d *screening.Decision) {
 		s.respond(w, s.unreachable(), "", nil)
 		return
 	}
+	s.giveUp = time.Time{}
+	s.remember(to, d)
+	if s.sendTo(w, to, d) != nil {
+		s.undelivered(w, false)
+	}
+}
+
+// sendTo sends the INVITE. Its edits for a next hop have been made.
+func (s *setup) sendTo(w *work, to hop, d *screening.Decision) error {
 	s.to, s.sent = to, s.passOn(w, to, d)
 	if w.takesTCP(to, len(s.sent)) {
 		s.spare, s.to.link = s.sent, to.tcp
-		w.nextHop(m) // for its edits
+		w.nextHop(s.msg) // for its edits
 		s.sent = s.passOn(w, s.to, d)
 	}
-	s.giveUp = time.Time{}
 	s.start(w)
-	if s.transmit(s) != nil {
-		s.undelivered(w, false)
-	}
+	return s.transmit(s)
 }
 
 // passOn makes the INVITE that leaves.
@@ -162,6 +166,7 @@ func (s *setup) start(w *work) {
 	stream := s.to.socket.transport.reliable()
 	s.client.stream, s.bye.stream = stream, stream
 	s.client.start(w.now())
+	s.hasten(w.now())
 }
 
 // lost is told that the connection ended before an answer came.
@@ -170,7 +175,7 @@ func (s *setup) lost(opened bool) {
 	defer done()
 	s.mu.Lock()
 	defer s.unlock()
-	if s.client.state == calling {
+	if s.lostAside(); s.client.state == calling && s.waiting != nil && s.waiting.dead() {
 		s.undelivered(w, opened)
 	}
 }
@@ -182,14 +187,14 @@ func (s *setup) undelivered(w *work, opened bool) {
 		return
 	}
 	s.client.fail()
-	s.respond(w, s.unreachable(), "", nil)
+	s.goOn(w, failedRefused)
 }
 
 // unreachable is the status of a call whose next hop is not there. In a dialog
 // it must not be one that ends the dialog (RFC 5057).
 func (s *setup) unreachable() int {
 	if s.msg.ToTag.Empty() {
-		return 480
+		return s.agent.failover.Status
 	}
 	return 500
 }
@@ -249,10 +254,14 @@ func (s *setup) acknowledged(w *work) bool {
 }
 
 // answered handles an answer to the INVITE or to our CANCEL.
-func (s *setup) answered(w *work) {
+// index is that of the place which gave it.
+func (s *setup) answered(w *work, index byte) {
 	s.mu.Lock()
 	defer s.unlock()
 	m := &w.msg
+	if !s.turnTo(w, index) {
+		return
+	}
 	if m.Answers("CANCEL") {
 		_ = s.bye.answer(w.now(), m.Status) // ends here
 		return
@@ -272,6 +281,10 @@ func (s *setup) answered(w *work) {
 	if do&doAck != 0 {
 		s.acknowledge(w)
 	}
+	if do&doPass != 0 && s.turnedAway(w) {
+		return
+	}
+	s.settled()
 	if do&doPass != 0 || m.Status/100 == 2 {
 		s.pass(w)
 	}

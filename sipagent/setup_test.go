@@ -39,7 +39,7 @@ func TestProvisionalAnswersPass(t *testing.T) {
 func TestRefusalOfTheCalleePasses(t *testing.T) {
 	r := newRig(t, labelled)
 	for _, status := range []string{
-		"302 Moved Temporarily", "401 Unauthorized", "404 Not Found", "486 Busy Here", "488 Not Acceptable Here", "503 Service Unavailable", "603 Decline",
+		"302 Moved Temporarily", "401 Unauthorized", "404 Not Found", "486 Busy Here", "488 Not Acceptable Here", "500 Server Internal Error", "603 Decline",
 	} {
 		c := r.carrier.newCall("final-" + status[:3])
 		inv := r.invite(c)
@@ -240,7 +240,7 @@ func TestNobodyAnswers(t *testing.T) {
 				t.Errorf("%q after %v, want the same INVITE after %vs", again, time.Since(start), at)
 			}
 		}
-		timeout := r.carrier.want("SIP/2.0 408 Request Timeout")
+		timeout := r.carrier.want("SIP/2.0 480 Temporarily Unavailable")
 		if time.Since(start) != seconds(32) || timeout.header("From") != c.from {
 			t.Errorf("%q after %v, want it after 32s", timeout, time.Since(start))
 		}
@@ -258,7 +258,7 @@ func TestNobodyAnswers(t *testing.T) {
 	})
 }
 
-// A late 200 passes a 408 that nobody has acknowledged; the 408 stays what it
+// A late 200 passes a 480 that nobody has acknowledged; the 480 stays what it
 // was.
 func TestLateTwoHundred(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -268,15 +268,15 @@ func TestLateTwoHundred(t *testing.T) {
 		for range 6 {
 			r.pbx.want("INVITE ")
 		}
-		timeout := r.carrier.want("SIP/2.0 408")
+		timeout := r.carrier.want("SIP/2.0 480")
 		r.pbx.send(inv.answer("200 OK"))
 		r.carrier.want("SIP/2.0 200")
-		if again := r.carrier.want("SIP/2.0 408"); again != timeout {
-			t.Errorf("408 again = %q, want %q", again, timeout)
+		if again := r.carrier.want("SIP/2.0 480"); again != timeout {
+			t.Errorf("480 again = %q, want %q", again, timeout)
 		}
 		r.carrier.send(c.request("INVITE", ""))
-		if again := r.carrier.want("SIP/2.0 408"); again != timeout {
-			t.Errorf("408 for the retransmitted INVITE = %q, want %q", again, timeout)
+		if again := r.carrier.want("SIP/2.0 480"); again != timeout {
+			t.Errorf("480 for the retransmitted INVITE = %q, want %q", again, timeout)
 		}
 	})
 }

@@ -30,7 +30,7 @@ func (a *Agent) borrow(t *transaction) (w *work, done func()) {
 // unlock arms the timer for what is next and releases the call; a call with
 // nothing left to do is forgotten.
 func (s *setup) unlock() {
-	next := earliest(s.server.next(), s.client.next(), s.bye.next(), s.giveUp)
+	next := earliest(s.server.next(), s.client.next(), s.bye.next(), s.giveUp, s.nextAside())
 	if s.over() {
 		s.forget()
 	} else {
@@ -41,12 +41,13 @@ func (s *setup) unlock() {
 
 // over reports whether nothing of the call is left to wait for.
 func (s *setup) over() bool {
-	return s.server.state == terminated && s.client.next().IsZero() && s.bye.next().IsZero()
+	return s.server.state == terminated && s.client.next().IsZero() && s.bye.next().IsZero() && s.nextAside().IsZero()
 }
 
 func (s *setup) forget() {
 	s.agent.clock.drop(&s.alarm)
 	s.release(s)
+	s.releaseAside()
 	s.agent.mu.Lock()
 	defer s.agent.mu.Unlock()
 	if s.agent.setups[s.token] == s {
@@ -63,6 +64,7 @@ func (s *setup) fire() {
 	defer s.unlock()
 	s.armed = time.Time{}
 	now := w.now()
+	s.tickAside(w, now)
 	s.tickClient(w, now)
 	if s.bye.tick(now)&doSend != 0 {
 		w.again(cancelLeft)
@@ -89,8 +91,11 @@ func (s *setup) tickClient(w *work, now time.Time) {
 		s.left = screening.PartyProxy
 		s.sendCancel(w)
 	}
+	if do&doNext != 0 {
+		s.next(w)
+	}
 	if do&doTimeout != 0 {
-		s.timeOut(w)
+		s.silent(w)
 	}
 }
 
@@ -150,6 +155,7 @@ func (a *Agent) endSetups() {
 		s.server = ist{timers: &a.timers, state: terminated}
 		s.client.fail()
 		s.bye.fail()
+		s.dropAside()
 		s.unlock()
 	}
 	a.mu.Lock()

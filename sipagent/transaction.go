@@ -17,15 +17,20 @@ type transaction struct {
 	src   netip.AddrPort // where the request came from
 	reply way            // where its answers go
 
-	mu      sync.Mutex
+	mu sync.Mutex
+	leg
+	last  []byte // the last answer that went back
+	alarm alarm
+	armed time.Time // when the alarm rings; zero when it does not
+}
+
+// leg is the way of a request to where it goes.
+type leg struct {
 	to      hop
 	sent    []byte  // the request as it left
-	last    []byte  // the last answer that went back
 	spare   []byte  // the request for UDP, if it went over TCP for its length
 	waiting *stream // that will tell if it ends before there is an answer
 	retried bool    // sent once more, since its connection was cut
-	alarm   alarm
-	armed   time.Time // when the alarm rings; zero when it does not
 }
 
 // begin returns the transaction of the request that is being handled.
@@ -40,10 +45,10 @@ func (t *transaction) transmit(who waiter) (err error) {
 }
 
 // release ends the wait for the connection: it has brought an answer.
-func (t *transaction) release(who waiter) {
-	if t.waiting != nil {
-		t.waiting.release(who)
-		t.waiting = nil
+func (l *leg) release(who waiter) {
+	if l.waiting != nil {
+		l.waiting.release(who)
+		l.waiting = nil
 	}
 }
 
