@@ -35,12 +35,13 @@ type Trunk struct {
 // Engine decides what becomes of calls. It is safe for concurrent use and has no
 // goroutines of its own.
 type Engine struct {
-	policy atomic.Pointer[Policy]
-	cache  *Cache
-	memory *Memory
-	trunks map[string]Trunk
-	budget time.Duration
-	log    zerolog.Logger
+	policy  atomic.Pointer[Policy]
+	cache   *Cache
+	memory  *Memory
+	retries *retries
+	trunks  map[string]Trunk
+	budget  time.Duration
+	log     zerolog.Logger
 
 	askWithheld bool
 }
@@ -54,7 +55,7 @@ func New(o Options) (*Engine, error) {
 		return nil, errors.New("screening: budget is negative")
 	}
 	e := &Engine{
-		cache: o.Cache, memory: o.Memory, trunks: make(map[string]Trunk, len(o.Trunks)),
+		cache: o.Cache, memory: o.Memory, retries: newRetries(), trunks: make(map[string]Trunk, len(o.Trunks)),
 		budget: cmp.Or(o.Budget, 800*time.Millisecond), log: o.Logger, askWithheld: o.AskWithheld,
 	}
 	maps.Copy(e.trunks, o.Trunks)
@@ -75,6 +76,7 @@ func New(o Options) (*Engine, error) {
 func (e *Engine) SetPolicy(p *Policy) {
 	if p != nil {
 		e.policy.Store(p)
+		e.retries.forget()
 	}
 }
 
@@ -142,13 +144,14 @@ func (e *Engine) Screen(ctx context.Context, c Call) (d Decision) {
 
 // screen is one call on its way to a Decision, under one policy throughout.
 type screen struct {
-	policy *Policy
-	cache  *Cache
-	memory *Memory
-	trunk  Trunk
-	secret bool // the caller asked to stay unknown, and shall
-	until  time.Time
-	d      Decision
+	policy  *Policy
+	cache   *Cache
+	memory  *Memory
+	retries *retries
+	trunk   Trunk
+	secret  bool // the caller asked to stay unknown, and shall
+	until   time.Time
+	d       Decision
 }
 
 // begin takes what cannot go wrong: nothing in it looks at what a caller wrote.
@@ -156,7 +159,7 @@ func (e *Engine) begin(c Call) screen {
 	if c.At.IsZero() {
 		c.At = time.Now()
 	}
-	s := screen{policy: e.policy.Load(), cache: e.cache, memory: e.memory, trunk: e.trunks[c.Trunk]}
+	s := screen{policy: e.policy.Load(), cache: e.cache, memory: e.memory, retries: e.retries, trunk: e.trunks[c.Trunk]}
 	s.secret = c.Withheld && !e.askWithheld
 	s.until = c.At.Add(cmp.Or(s.trunk.Budget, e.budget))
 	s.d = Decision{Call: c, Source: SourceNone}
@@ -168,6 +171,9 @@ func (s *screen) now() (Decision, bool) {
 	s.identify()
 	if s.remembers() {
 		s.d.Past = s.memory.arrive(s.d.Number, s.d.Call.ID, s.called(), s.d.Call.At)
+	}
+	if d, ok := s.again(); ok {
+		return d, true
 	}
 	if !s.needsLookup() {
 		return s.decide(), true
@@ -239,11 +245,7 @@ func (s *screen) decide() Decision {
 	case RuleNeverReject, RuleAllowList, RuleBlockList:
 		s.d.Source = SourceList
 	}
-	d := s.finish()
-	if s.remembers() && d.Effective().Action == Reject {
-		s.memory.refuse(d.Number, d.Call.ID, d.Call.At.Add(d.Took))
-	}
-	return d
+	return s.refuse(s.finish())
 }
 
 // failOpen lets the call through, whatever went wrong.

@@ -243,7 +243,7 @@ func (v *view) gotAnswer(t *term) string {
 	case keyItagIDs:
 		return strings.Join(r.FinancialTags, ", ")
 	case keyAge:
-		if v.facts.Source == "" || v.facts.Source == SourceNone {
+		if !v.facts.answered() {
 			return ""
 		}
 		return days(v.facts.Age.Round(time.Second))

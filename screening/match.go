@@ -201,8 +201,7 @@ func (v *view) reputed(t *term) bool {
 	case keyItagIDs:
 		return shareOne(t.words, r.FinancialTags)
 	case keyAge:
-		answered := v.facts.Source != "" && v.facts.Source != SourceNone
-		return answered && t.inSpan(int(v.facts.Age/time.Second))
+		return v.facts.answered() && t.inSpan(int(v.facts.Age/time.Second))
 	case keyFailed:
 		return t.failed(v.facts.Failed)
 	}

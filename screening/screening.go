@@ -122,6 +122,17 @@ type Facts struct {
 	Failed     error         // why the lookup brought no answer; nil when it did or when none was made
 }
 
+// answered reports whether somebody told the reputation, if only that there is none.
+func (f *Facts) answered() bool {
+	switch f.Source {
+	case "", SourceNone:
+		return false
+	case SourceRetry:
+		return f.Age > 0 || f.Reputation.Known()
+	}
+	return true
+}
+
 // Past is what an [Engine] remembers of a caller when a call comes in. The zero
 // value is a stranger.
 type Past struct {
@@ -221,6 +232,7 @@ const (
 	SourceCache Source = "cache" // remembered and fresh
 	SourceStale Source = "stale" // remembered, past its lifetime
 	SourceQuery Source = "query" // asked for this call
+	SourceRetry Source = "retry" // the call was refused just now, and is tried again: what was known then
 )
 
 // Decision is a Call and everything that led to its Verdict: what the proxy

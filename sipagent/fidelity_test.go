@@ -53,7 +53,13 @@ func engineOf(t *testing.T, policy string) *screening.Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cache, err := screening.NewCache(screening.CacheOptions{Directory: sellers{}})
+	return engineBy(t, p, sellers{})
+}
+
+// engineBy returns the engine that screens by a policy and asks d.
+func engineBy(t *testing.T, p *screening.Policy, d screening.Directory) *screening.Engine {
+	t.Helper()
+	cache, err := screening.NewCache(screening.CacheOptions{Directory: d, Known: time.Nanosecond, Unknown: time.Nanosecond, Stale: -1})
 	if err != nil {
 		t.Fatal(err)
 	}

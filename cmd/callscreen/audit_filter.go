@@ -32,7 +32,7 @@ func (f *filterFlags) add(cmd *cobra.Command) {
 		{&f.Category, "category", "the caller's `category`: fraud, sales, …"},
 		{&f.Action, "action", "what was decided: allow, tag, divert or reject"},
 		{&f.Rule, "rule", "`id` of the rule that decided"},
-		{&f.Source, "source", "where the caller was known from: none, list, cache, stale or query"},
+		{&f.Source, "source", "where the caller was known from: none, list, cache, stale, query or retry"},
 		{&f.Failed, "failed", "why the lookup failed: timeout, quota, …"},
 		{&f.Mode, "mode", "observe or enforce"},
 		{&f.Text, "text", "part of a number, name, label, place, reason or Call-ID"},
@@ -52,7 +52,7 @@ func (f *filterFlags) add(cmd *cobra.Command) {
 var closedSets = map[string][]string{
 	"action": {"allow", "tag", "divert", "reject"},
 	"mode":   {"observe", "enforce"},
-	"source": {"none", "list", "cache", "stale", "query"},
+	"source": {"none", "list", "cache", "stale", "query", "retry"},
 	"category": {
 		string(screening.CategoryFraud), string(screening.CategorySales), string(screening.CategoryHarassment), string(screening.CategoryAgent),
 		string(screening.CategoryDelivery), string(screening.CategoryRecruiter), string(screening.CategoryTaxi), string(screening.CategoryOther),

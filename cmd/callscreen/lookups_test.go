@@ -40,9 +40,11 @@ func simulated(t *testing.T) (*juhesim.Sim, string) {
 	return sim, s.URL + juhesim.Path
 }
 
-// screen has a call screened, past SIP and the record.
+// screen has a call screened, past SIP and the record. Each is another call.
 func (p *process) screen(from string, withheld bool) screening.Decision {
-	call := screening.Call{ID: "1@test", At: time.Now(), Trunk: "carrier", From: from, To: "02166668888", Withheld: withheld}
+	call := screening.Call{At: time.Now(), Trunk: "carrier", From: from, Withheld: withheld}
+	call.ID = fmt.Sprint(call.At.UnixNano())
+	call.To = call.ID
 	d, ok := p.engine.ScreenNow(call)
 	if !ok {
 		d = p.engine.Screen(context.Background(), call)
