@@ -168,6 +168,10 @@ func (c *Cache) Lookup(ctx context.Context, n Number) (Answer, error) {
 	return a, nil
 }
 
+// Ask is [Cache.Lookup] for who is no call: nothing is counted, and nobody is told
+// that there was no answer.
+func (c *Cache) Ask(ctx context.Context, n Number) (Answer, error) { return c.lookup(ctx, n) }
+
 func (c *Cache) lookup(ctx context.Context, n Number) (Answer, error) {
 	if a, ok := c.atHand(n); ok {
 		return a, nil

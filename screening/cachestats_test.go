@@ -1,6 +1,7 @@
 package screening
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"testing"
@@ -89,5 +90,25 @@ func TestCachePurge(t *testing.T) {
 	}
 	if n := c.Purge(); n != 10 || c.Len() != 0 || c.Stats().Evictions != 0 {
 		t.Errorf("purged %d, %+v", n, c.Stats())
+	}
+}
+
+// TestCacheAskCountsNoCall: what it brings is remembered all the same.
+func TestCacheAskCountsNoCall(t *testing.T) {
+	d, asked := answers(sales)
+	told := 0
+	c := cacheOf(t, d, func(o *CacheOptions) { o.Unscreened = func(error) { told++ } })
+	for _, want := range []Source{SourceQuery, SourceCache} {
+		if a, err := c.Ask(t.Context(), salesman); err != nil || a.Source != want || a.Label != sales.Label {
+			t.Errorf("Ask = %+v, %v; want %s", a, err, want)
+		}
+	}
+	c.Close()
+	c.Forget(salesman)
+	if _, err := c.Ask(t.Context(), salesman); !errors.Is(err, ErrClosed) {
+		t.Errorf("Ask of a closed cache: %v", err)
+	}
+	if s := c.Stats(); told != 0 || asked.Load() != 1 || s.Hits[SourceQuery]+s.Hits[SourceCache] != 0 || len(s.Unscreened) != 0 {
+		t.Errorf("told %d times, asked %d times, %+v", told, asked.Load(), s)
 	}
 }

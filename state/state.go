@@ -45,7 +45,8 @@ type File struct {
 }
 
 // Save replaces the content by what write writes. When it returns nil the disk
-// has it; on an error, and after a crash at any moment, the file is as it was.
+// has it; on an error, and after a crash at any moment, the file is as it was. What
+// root saves belongs to the owner of the folder.
 func (f *File) Save(write func(io.Writer) error) (err error) {
 	f.sweep()
 	temp, err := os.CreateTemp(filepath.Dir(f.Path), filepath.Base(f.Path)+".*"+tempSuffix) // mode 0600
@@ -73,6 +74,9 @@ func (f *File) fill(file *os.File, write func(io.Writer) error) error {
 		return err
 	}
 	if _, err := file.WriteString(trailer(sum)); err != nil {
+		return err
+	}
+	if err := give(file, filepath.Dir(f.Path)); err != nil {
 		return err
 	}
 	return file.Sync()

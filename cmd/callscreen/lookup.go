@@ -4,27 +4,37 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
-	"text/tabwriter"
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
+	"callscreen/console"
 	"callscreen/juhe"
 	"callscreen/screening"
 )
 
+// lookupRequest is a number that somebody asks about, as a trunk writes it.
+type lookupRequest struct {
+	Number  string `json:"number"`
+	Trunk   string `json:"trunk"` // empty: the first
+	Offline bool   `json:"offline"`
+}
+
 func newLookup() *cobra.Command {
 	var file string
 	var asJSON bool
+	var q lookupRequest
 	cmd := &cobra.Command{
 		Use:   "lookup NUMBER",
-		Short: "Ask Juhe what it says of a number",
-		Long: "Asks Juhe what it says of a number. This costs one query, unless it is a number that Juhe cannot\n" +
-			"know. The number is read as the first trunk of the configuration writes numbers.\n\n" +
-			"Exit codes: 4 when nothing is known, 5 when Juhe does not answer.",
+		Short: "Tell what is known of a number",
+		Long: "Tells what a call from a number would be told of it: by the office's own list, by what is remembered,\n" +
+			"or else by whom the configuration has asked. That costs a query, unless it is a number that nobody can\n" +
+			"know, and is remembered. The running process asks, so that its budget holds; where there is none the\n" +
+			"command does with the same files.\n\n" +
+			"Exit codes: 4 when nothing is known, 5 when nobody answers.",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -32,7 +42,8 @@ func newLookup() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			found, err := lookUp(cmd.Context(), c, args[0])
+			q.Number = args[0]
+			found, err := c.lookUp(cmd, q)
 			if err != nil {
 				return err
 			}
@@ -40,131 +51,111 @@ func newLookup() *cobra.Command {
 			if asJSON {
 				print = found.printJSON
 			}
-			return errors.Join(print(cmd.OutOrStdout()), found.verdict())
+			return errors.Join(print(cmd.OutOrStdout()), found.verdict(q.Offline))
 		},
 	}
 	configFlag(cmd, &file)
 	jsonFlag(cmd, &asJSON)
+	cmd.Flags().BoolVar(&q.Offline, "offline", false, "ask nobody: tell what is remembered")
+	trunkFlag(cmd, &q.Trunk)
 	return cmd
 }
 
-// finding is what a number is and what Juhe says of it.
-type finding struct {
-	number     screening.Number
-	reputation screening.Reputation
-	asked      bool
-	took       time.Duration
+// trunkFlag adds --trunk, which says how numbers are written.
+func trunkFlag(cmd *cobra.Command, trunk *string) {
+	cmd.Flags().StringVar(trunk, "trunk", "", "`trunk` that writes numbers so (default: the first of the configuration)")
 }
 
-// lookUp asks Juhe for a number. No answer is an error with its exit code.
-func lookUp(ctx context.Context, c *config, raw string) (finding, error) {
-	var f finding
-	f.number, _ = c.Trunks[0].habits().Normalize(raw) // what cannot be read has a class that says so
-	client, err := openJuhe(c, zerolog.Nop(), nil)
-	if errors.Is(err, juhe.ErrNoKey) {
-		err = fmt.Errorf("%w: write key_file into %s, or set $%s", err, c.file, juhe.KeyEnvironment)
-		return f, exitWith(exitConfiguration, err)
+// number reads a number as a trunk writes it; what cannot be read has a class that
+// says so. The error is a [console.Error] about the trunk.
+func (c *config) number(raw, trunk string) (screening.Number, error) {
+	i := 0
+	if trunk != "" {
+		i = slices.IndexFunc(c.Trunks, func(t trunkConfig) bool { return t.Name == trunk })
 	}
-	if err != nil {
-		return f, err
+	if i < 0 {
+		return screening.Number{}, console.BadRequest(fmt.Sprintf("--trunk: %s has no trunk %q", c.file, trunk))
 	}
-	if !f.number.Screenable() {
-		return f, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, longestQuery)
+	n, _ := c.Trunks[i].habits().Normalize(raw)
+	return n, nil
+}
+
+// lookUp asks the running process, or without one does as it would.
+func (c *config) lookUp(cmd *cobra.Command, q lookupRequest) (found lookedUp, err error) {
+	ctx, cancel := context.WithTimeout(cmd.Context(), longestQuery+time.Second)
 	defer cancel()
-	f.asked = true
-	began := time.Now()
-	f.reputation, err = client.Lookup(ctx, f.number)
-	f.took = time.Since(began)
-	return f, exitWith(lookupCode(err), err)
+	err = c.client().Do(ctx, http.MethodPost, "/lookup", q, &found)
+	if !errors.Is(err, console.ErrNotRunning) {
+		return found, refused(err)
+	}
+	sayNotRunning(cmd)
+	return c.lookUpAlone(ctx, q)
 }
 
-// lookupCode tells a mistake of the configuration from an answer that is not to
-// be had.
-func lookupCode(err error) int {
+// refused gives what is wrong with a request, or is not there, its exit code.
+func refused(err error) error {
+	var told console.Error
 	switch {
-	case errors.Is(err, juhe.ErrKey):
-		return exitConfiguration
-	case errors.Is(err, juhe.ErrRequest):
-		return exitFailed
+	case !errors.As(err, &told):
+		return err
+	case told.Status == http.StatusBadRequest:
+		return exitWith(exitUsage, err)
+	case told.Status == http.StatusNotFound:
+		return exitWith(exitNothingFound, err)
 	}
-	return exitUpstream
+	return err
 }
 
-// verdict returns the error that says that nothing is known.
-func (f finding) verdict() error {
-	switch {
-	case !f.asked:
-		return exitWith(exitNothingFound, errors.New("not asked: juhe cannot know such a number"))
-	case !f.reputation.Known():
-		return exitWith(exitNothingFound, errors.New("nothing is known of this number"))
-	}
-	return nil
+// sayNotRunning tells where an answer comes from that no process gives.
+func sayNotRunning(cmd *cobra.Command) {
+	cmd.PrintErrln("callscreen is not running: this is from its files")
 }
 
-func (f finding) print(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	row := func(key, value string) {
-		if value != "" {
-			fmt.Fprintf(t, "%s\t%s\n", key, printable(value)) // Flush tells of errors
-		}
+// lookUpAlone looks a number up with the files of a process that does not run, and
+// leaves in them what that cost and brought.
+func (c *config) lookUpAlone(ctx context.Context, q lookupRequest) (found lookedUp, err error) {
+	n, err := c.number(q.Number, q.Trunk)
+	if err != nil {
+		return found, refused(err)
 	}
-	r := f.reputation
-	row("number", f.number.Digits)
-	row("country", f.number.Country)
-	row("class", class(f.number))
-	row("category", string(r.Category))
-	row("label", r.Label)
-	if r.Marks > 0 {
-		row("marks", fmt.Sprint(r.Marks))
+	l, err := openLookups(c, zerolog.Nop(), nil)
+	if err != nil {
+		return found, err
 	}
-	row("name", r.Name)
-	row("description", r.Description)
-	row("place", r.Place)
-	row("kinds", strings.Join(r.Kinds, ", "))
-	row("financial", strings.Join(r.FinancialTags, ", "))
-	row("cost", f.cost())
-	return t.Flush()
+	defer func() { err = errors.Join(err, c.close(&l)) }()
+	patient := *c // there is time to wait for what else would be renewed in the background
+	patient.Cache.Stale, patient.Cache.Outage = 0, max(c.Cache.Stale, c.Cache.Outage)
+	cache, err := l.newCache(&patient, zerolog.Nop())
+	if err != nil || cache == nil {
+		return l.lookUp(ctx, c, nil, n, q.Offline), err
+	}
+	defer cache.Close()
+	if err := c.cacheFile().Load(cache.Restore); err != nil {
+		return found, err
+	}
+	found = l.lookUp(ctx, c, cache, n, q.Offline)
+	if found.Queries > 0 && c.hasState() {
+		err = c.cacheFile().Save(cache.Save)
+	}
+	return found, err
 }
 
-func (f finding) cost() string {
-	if !f.asked {
-		return "no query"
+// lookupRoute is what the process does for the command.
+func (p *process) lookupRoute(r *http.Request) (any, error) {
+	var q lookupRequest
+	if err := console.ReadBody(r, &q); err != nil {
+		return nil, err
 	}
-	return fmt.Sprintf("1 query, %d ms", f.took.Milliseconds())
+	n, err := p.c.number(q.Number, q.Trunk)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), longestQuery)
+	defer cancel()
+	return p.lookups.lookUp(ctx, p.c, p.cache, n, q.Offline), nil
 }
 
-func class(n screening.Number) string {
-	if n.Class == screening.ClassInvalid {
-		return "no number"
-	}
-	return string(n.Class)
-}
-
-func (f finding) printJSON(w io.Writer) error {
-	r := f.reputation
-	queries := 0
-	if f.asked {
-		queries = 1
-	}
-	return printJSON(w, struct {
-		Number      string   `json:"number"`
-		Country     string   `json:"country"`
-		Class       string   `json:"class"`
-		Known       bool     `json:"known"`
-		Category    string   `json:"category,omitempty"`
-		Label       string   `json:"label,omitempty"`
-		Marks       int      `json:"marks,omitempty"`
-		Name        string   `json:"name,omitempty"`
-		Description string   `json:"description,omitempty"`
-		Place       string   `json:"place,omitempty"`
-		Kinds       []string `json:"kinds,omitempty"`
-		Financial   []string `json:"financial,omitempty"`
-		Queries     int      `json:"queries"`
-		Took        float64  `json:"took"` // milliseconds
-	}{
-		f.number.Digits, f.number.Country, string(f.number.Class), r.Known(), string(r.Category), r.Label, r.Marks, r.Name,
-		r.Description, r.Place, r.Kinds, r.FinancialTags, queries, float64(f.took.Microseconds()) / 1000,
-	})
+// errNoKey says what to do where nobody can be asked.
+func (c *config) errNoKey() error {
+	return fmt.Errorf("%w: write key_file into %s, or set $%s", juhe.ErrNoKey, c.file, juhe.KeyEnvironment)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -21,12 +22,12 @@ import (
 type lookups struct {
 	own   *file.Directory // the office's own list; nil: there is none
 	juhe  *juhe.Client    // nil: there is no key, or it is not to be asked
-	asked []asked         // who is asked, one after the other
+	asked []named         // who is asked, one after the other
 	times lookupTimes
 }
 
-// asked is a directory with its name.
-type asked struct {
+// named is a directory with its name.
+type named struct {
 	screening.Directory
 	name string
 }
@@ -60,7 +61,7 @@ func openLookups(c *config, log zerolog.Logger, low func(period string, spent ju
 		case err != nil:
 			return l, errors.Join(err, l.Close())
 		default:
-			l.asked = append(l.asked, asked{d, name})
+			l.asked = append(l.asked, named{d, name})
 		}
 	}
 	return l, nil
@@ -206,6 +207,20 @@ func (c *config) asksJuhe() bool {
 // cacheFile is where the cache outlives the process.
 func (c *config) cacheFile() *state.File {
 	return &state.File{Path: filepath.Join(c.State, "cache"), Kind: screening.CacheFile}
+}
+
+// hasState reports whether there is a folder to leave anything in.
+func (c *config) hasState() bool {
+	info, err := os.Stat(c.State)
+	return err == nil && info.IsDir()
+}
+
+// close saves what a command spent, where there is a folder for it.
+func (c *config) close(l *lookups) error {
+	if !c.hasState() {
+		return nil
+	}
+	return l.Close()
 }
 
 // runLookups does what lookups need done in the background, until ctx ends.

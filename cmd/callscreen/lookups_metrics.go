@@ -73,11 +73,18 @@ type timed struct {
 func (t timed) Lookup(ctx context.Context, n screening.Number) (screening.Reputation, error) {
 	began := time.Now()
 	r, err := t.Directory.Lookup(ctx, n)
-	var u interface{ Unasked() bool }
-	if !errors.As(err, &u) || !u.Unasked() {
-		t.by.WithLabelValues(t.name, resultOf(r, err)).Observe(time.Since(began).Seconds())
+	took := time.Since(began)
+	if asked(err) {
+		t.by.WithLabelValues(t.name, resultOf(r, err)).Observe(took.Seconds())
 	}
+	trailOf(ctx).add(t.name, r, err, took)
 	return r, err
+}
+
+// asked reports whether a directory that came to err was sent a question.
+func asked(err error) bool {
+	var u interface{ Unasked() bool }
+	return !errors.As(err, &u) || !u.Unasked()
 }
 
 func lookupDesc(name, help string, labels ...string) *prometheus.Desc {

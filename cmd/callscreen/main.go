@@ -79,7 +79,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newRun(), newStatus(), newDemo(), newCheck(), newLookup(), newExplain(), newSchema(), newVersion(), newAudit(), newTrace())
+	root.AddCommand(newRun(), newStatus(), newDemo(), newCheck(), newLookup(), newCache(), newExplain(), newSchema(), newVersion(), newAudit(), newTrace())
 	return root
 }
 
