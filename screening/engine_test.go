@@ -277,7 +277,7 @@ func TestScreenWithoutCache(t *testing.T) {
 
 // TestScreenSurvivesItself: a cache that nobody made stands for any bug of ours.
 func TestScreenSurvivesItself(t *testing.T) {
-	e := engineOf(t, nil, func(o *Options) { o.Cache = &Cache{} })
+	e := engineOf(t, nil, func(o *Options) { o.Cache = &Cache{o: CacheOptions{Directory: lookupFunc(hangs)}} })
 	c := callFrom(salesman.Digits)
 	now, ok := e.ScreenNow(c)
 	for _, d := range []Decision{now, e.Screen(t.Context(), c)} {
