@@ -3,6 +3,7 @@ package screening
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -19,6 +20,24 @@ type Entry struct {
 // Check says what is wrong with the entry's number, and what to write instead.
 func (e Entry) Check() error {
 	return new(List).add(e, false)
+}
+
+// Form returns the entry's number as it is compared, so that two spellings of one
+// number are one text, or what Check says.
+func (e Entry) Form() (string, error) {
+	text := strings.TrimSpace(e.Number)
+	if err := (Entry{Number: text}).Check(); err != nil {
+		return "", err
+	}
+	switch {
+	case strings.HasPrefix(text, "_"):
+		return strings.ToUpper(text), nil
+	case strings.HasSuffix(text, "*"):
+		return text, nil
+	case hasWildcard(text):
+		return wildcardForm(text, false)
+	}
+	return entryDigits(text, false)
 }
 
 // List is a list of numbers that finds one among any number of them in the same

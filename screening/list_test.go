@@ -132,6 +132,25 @@ screening: entry 3: "_." stands for every number: write digits before the sign, 
 	}
 }
 
+// Spellings of one number have one form, which stands for the same numbers.
+func TestEntryForm(t *testing.T) {
+	for text, want := range map[string]string{
+		" +86 130-4143-9112": "13041439112", "0571 8899 1122": "057188991122", "00852 2123 4567": "+85221234567", "95588": "95588",
+		"130 4143 xxxx": "1304143XXXX", "+852 2123 XXXX": "+8522123XXXX", "_95xxx.": "_95XXX.", "_1[3-7]zn!": "_1[3-7]ZN!", "0571*": "0571*", "+852*": "+852*",
+	} {
+		got, err := Entry{Number: text}.Form()
+		again, err2 := Entry{Number: got}.Form()
+		if got != want || err != nil || again != want || err2 != nil {
+			t.Errorf("Form of %q = %q, %v, and of that %q, %v; want %q", text, got, err, again, err2, want)
+		}
+	}
+	for _, text := range []string{"", "Bank", "anonymous", "_.", "*", "+86*"} {
+		if got, err := (Entry{Number: text}).Form(); err == nil {
+			t.Errorf("Form of %q = %q; want an error", text, got)
+		}
+	}
+}
+
 // The lists of a running office come before those of the file, and give the policy
 // another revision.
 func TestPolicyWith(t *testing.T) {

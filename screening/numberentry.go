@@ -63,6 +63,15 @@ func hasWildcard(text string) bool {
 // the digits that X stands for, so each is tried; where they disagree the number
 // could be one of several plans.
 func (s *numberSet) addWildcards(text string, called bool, i int32) error {
+	form, err := wildcardForm(text, called)
+	if err != nil {
+		return err
+	}
+	return s.addPattern(form, i)
+}
+
+// wildcardForm returns the normal form of a number with X in it.
+func wildcardForm(text string, called bool) (string, error) {
 	form, clash := "", false
 	text = strings.ToUpper(text)
 	for d := '0'; d <= '9'; d++ {
@@ -77,11 +86,11 @@ func (s *numberSet) addWildcards(text string, called bool, i int32) error {
 	}
 	switch {
 	case form == "":
-		return errors.New("is no phone number, whatever digits X stands for: write one, or a prefix as in 0571*")
+		return "", errors.New("is no phone number, whatever digits X stands for: write one, or a prefix as in 0571*")
 	case clash:
-		return errors.New("may be read in several ways: write a pattern as in _1380013XXXX")
+		return "", errors.New("may be read in several ways: write a pattern as in _1380013XXXX")
 	}
-	return s.addPattern(form, i)
+	return form, nil
 }
 
 // withWildcards puts the X of text back into the normal form of full, which is

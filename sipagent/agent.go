@@ -43,6 +43,8 @@ type Agent struct {
 	sockets   []*socket
 	peers     []*peer // the PBX, then the trunks
 	carriers  []*peer // the trunks that calls can go to
+	turners   map[*listener]*peer
+	rounds    rounds
 	sources   *lru.Cache[netip.Addr, *source]
 	owned     map[string][]ownAddr
 	aim
@@ -81,7 +83,7 @@ func newAgent(o Options, bind binder) (*Agent, error) {
 	a := &Agent{
 		log: o.Logger, screener: o.Screener, recorder: o.Recorder, dialer: o.Dialer, ends: newEnds(o.Recorder), tapped: newTapped(o.Tap), stripLabel: o.StripLabel, asciiLabels: o.PBX.ASCII, key: slices.Clone(o.Key),
 		timers: o.Timers.withDefaults(), limits: o.Limits.withDefaults(), parser: newParser(),
-		owned: map[string][]ownAddr{}, sources: newSources(), setups: map[token]*setup{}, exchanges: map[token]*exchange{},
+		owned: map[string][]ownAddr{}, sources: newSources(), turners: map[*listener]*peer{}, setups: map[token]*setup{}, exchanges: map[token]*exchange{},
 	}
 	a.setAim(o)
 	a.works.New = func() any { return a.newWork() }

@@ -74,6 +74,7 @@ type Trunk struct {
 	Listen        string    // name of the listener
 	Targets       []Target  // that the PBX's calls go to, at least one
 	Redirect      int       // not 0: its calls are not relayed, it is told by 302 or a refusal what to do with them, and by this status to go on by itself: 404 or 503. It has no Targets
+	OutAndBack    bool      // it is the PBX, which sends calls out to this listener and gets them back from its own; it has no Networks and no Targets
 	TrustIdentity bool      // P-Asserted-Identity, Remote-Party-ID and P-Preferred-Identity are the carrier's word
 }
 

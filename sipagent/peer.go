@@ -14,6 +14,7 @@ type peer struct {
 	name     string
 	trunk    bool // screened
 	trust    bool // its identity headers are believed
+	turns    bool // it is the PBX, which gets its calls back
 	goOn     int  // status that lets a call go on; 0: calls are relayed
 	networks []Network
 	listener *listener
@@ -146,6 +147,10 @@ func (a *Agent) newPeers(o Options) error {
 		return errors.New("sipagent: no trunk")
 	}
 	for _, t := range o.Trunks {
+		t, err := t.completed(o)
+		if err != nil {
+			return err
+		}
 		if err := a.addPeer(t, true); err != nil {
 			return err
 		}
@@ -154,7 +159,7 @@ func (a *Agent) newPeers(o Options) error {
 }
 
 func (a *Agent) addPeer(t Trunk, trunk bool) error {
-	p := &peer{name: t.Name, trunk: trunk, goOn: t.Redirect, trust: t.TrustIdentity, networks: t.Networks, listener: a.listenerNamed(t.Listen)}
+	p := &peer{name: t.Name, trunk: trunk, turns: t.OutAndBack, goOn: t.Redirect, trust: t.TrustIdentity, networks: t.Networks, listener: a.listenerNamed(t.Listen)}
 	if p.listener == nil {
 		return fmt.Errorf("sipagent: %s: no listener %q", t.Name, t.Listen)
 	}
@@ -168,7 +173,10 @@ func (a *Agent) addPeer(t Trunk, trunk bool) error {
 		return fmt.Errorf("sipagent: %s: %w", t.Name, err)
 	}
 	a.peers = append(a.peers, p)
-	if trunk {
+	switch {
+	case p.turns:
+		a.turners[p.listener] = p
+	case trunk:
 		a.carriers = append(a.carriers, p)
 	}
 	return nil

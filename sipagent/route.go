@@ -241,7 +241,7 @@ func (w *work) nextHop(m *wire.Message) (h hop, ok bool) {
 	addr := numeric(host, uri.Port)
 	to := w.pbx()
 	if !w.peer.trunk {
-		to = w.trunkFor(w.in, r.routed, host, addr.Addr())
+		to = w.farSide(m, r.routed, host, addr.Addr())
 	}
 	if to == nil {
 		return h, false

@@ -27,6 +27,7 @@ type setup struct {
 	left      screening.Party // who gave the call up before it was answered: the caller by CANCEL, we for ringing too long; empty: nobody
 	rang      time.Time       // when a phone began to ring; zero: none did
 	outcome   outcome         // what was decided
+	round     string          // counted in rounds; empty: not
 	hurried   bool            // its source is over its limits: no lookup
 	giveUp    time.Time       // when the caller gets an answer, whoever else does not give one
 	stopQuery context.CancelFunc
@@ -66,7 +67,11 @@ func (w *work) invite() {
 	s.respond(w, 100, "", timestamp(s.msg))
 	if w.peer.trunk {
 		s.outcome = outcomeUndecided
-		s.screen(w, newCall(s.msg, req.Recipient, w.peer, w.now()))
+		c := newCall(s.msg, req.Recipient, w.peer, w.now())
+		if w.peer.turns && s.comesRound(w, c) {
+			return
+		}
+		s.screen(w, c)
 		return
 	}
 	s.forward(w, nil)
@@ -224,6 +229,7 @@ func (s *setup) deliver(w *work, status int, b []byte, from screening.Party) {
 		return
 	}
 	if first && s.msg.ToTag.Empty() { // a call
+		s.endRound()
 		w.outcomes[s.outcome][status].Add(1)
 		s.answeredFinally(w, status, from)
 	}

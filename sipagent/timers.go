@@ -48,6 +48,7 @@ func (s *setup) forget() {
 	s.agent.clock.drop(&s.alarm)
 	s.release(s)
 	s.releaseAside()
+	s.endRound()
 	s.agent.mu.Lock()
 	defer s.agent.mu.Unlock()
 	if s.agent.setups[s.token] == s {

@@ -18,7 +18,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -47,20 +46,8 @@ type File struct {
 // Save replaces the content by what write writes. When it returns nil the disk
 // has it; on an error, and after a crash at any moment, the file is as it was. What
 // root saves belongs to the owner of the folder.
-func (f *File) Save(write func(io.Writer) error) (err error) {
-	f.sweep()
-	temp, err := os.CreateTemp(filepath.Dir(f.Path), filepath.Base(f.Path)+".*"+tempSuffix) // mode 0600
-	if err != nil {
-		return fmt.Errorf("state: saving: %w", err)
-	}
-	err = errors.Join(f.fill(temp, write), temp.Close())
-	if err == nil {
-		err = os.Rename(temp.Name(), f.Path)
-	}
-	if err != nil {
-		return fmt.Errorf("state: saving: %w", errors.Join(err, os.Remove(temp.Name())))
-	}
-	return syncDir(filepath.Dir(f.Path))
+func (f *File) Save(write func(io.Writer) error) error {
+	return replace(f.Path, func(temp *os.File) error { return f.fill(temp, write) })
 }
 
 // fill writes the whole file and waits for the disk.
@@ -86,23 +73,6 @@ func (f *File) head() string { return head + f.Kind + "\n" }
 
 func trailer(sum hash.Hash) string {
 	return sumPrefix + hex.EncodeToString(sum.Sum(nil)) + "\n"
-}
-
-// sweep removes what crashes left. Whoever is still writing is younger.
-func (f *File) sweep() {
-	left, err := filepath.Glob(quoteGlob(f.Path) + ".*" + tempSuffix)
-	if err != nil {
-		return // the pattern is ours; nothing to sweep
-	}
-	for _, name := range left {
-		if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > tempAge {
-			os.Remove(name) // or the next time
-		}
-	}
-}
-
-func quoteGlob(path string) string {
-	return strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`).Replace(path)
 }
 
 // Load gives the content to read. A file that is not there yet is no error and is
@@ -185,16 +155,4 @@ func (f *File) Keep(ctx context.Context, every time.Duration, write func(io.Writ
 		}
 		failing = err != nil
 	}
-}
-
-// syncDir makes the disk keep the names in a folder.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("state: saving: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("state: saving: %w", err)
-	}
-	return nil
 }

@@ -116,6 +116,15 @@ func (r *report) installation(file string, text []byte) {
 	if missing == nil {
 		r.policy(c.Policy, policy)
 	}
+	r.lists(c.lists())
+}
+
+// lists checks the lists that commands write, if they have written any.
+func (r *report) lists(s stateLists) {
+	pair, err := s.read(nil, sums{})
+	if all := pair.entries(); err != nil || len(all) > 0 {
+		r.add(s.dir, "lists, "+countOf(len(all), "entry", "entries"), err)
+	}
 }
 
 func (r *report) config(file string, text []byte) {
@@ -124,7 +133,7 @@ func (r *report) config(file string, text []byte) {
 }
 
 func (r *report) policy(file string, text []byte) {
-	p, err := compilePolicy(file, text)
+	p, err := compilePolicy(file, text, sums{})
 	if err != nil {
 		r.add(file, "", err)
 		return
@@ -143,11 +152,13 @@ func (c *config) describe() string {
 	return fmt.Sprintf("configuration, %s, %s", count(len(c.Listen), "listener"), count(len(c.Trunks), "trunk"))
 }
 
-func count(n int, what string) string {
+func count(n int, what string) string { return countOf(n, what, what+"s") }
+
+func countOf(n int, one, many string) string {
 	if n == 1 {
-		return "1 " + what
+		return "1 " + one
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // verdict returns all that is wrong.

@@ -164,7 +164,7 @@ func (k checker) trunks() {
 			k.habit("strip_prefixes", p, screening.Habits{StripPrefixes: []string{p}}, "trunks", i, "strip_prefixes", j)
 		}
 		k.within("budget", t.Budget, time.Millisecond, longestQuery, "trunks", i, "budget")
-		k.mode(t, "trunks", i)
+		k.mode(i)
 	}
 }
 

@@ -34,7 +34,11 @@ func (p peer) at(steps ...any) []any { return append(slices.Clip(p.path), steps.
 func (c *config) peers() []peer {
 	all := []peer{{pbxName, c.PBX.Listen, c.PBX.Networks, c.PBX.Targets, false, []any{"pbx"}}}
 	for i, t := range c.Trunks {
-		all = append(all, peer{t.Name, t.Listen, t.Networks, t.Targets, t.Mode == modeRedirect, []any{"trunks", i}})
+		p := peer{t.Name, t.Listen, t.Networks, t.Targets, t.Mode != modeProxy, []any{"trunks", i}}
+		if t.Mode == modeOutAndBack {
+			p.networks = c.PBX.Networks
+		}
+		all = append(all, p)
 	}
 	return all
 }
@@ -43,7 +47,9 @@ func (k checker) peers() {
 	all := k.c.peers()
 	for i, p := range all {
 		k.listen(p)
-		k.networks(p, all[:i])
+		if i == 0 || k.c.Trunks[i-1].Mode != modeOutAndBack { // its networks are checked as the PBX's
+			k.networks(p, all[:i])
+		}
 		k.targets(p, all)
 	}
 }

@@ -53,20 +53,20 @@ func (r *receiver) told() (all []string) {
 	return all
 }
 
-// standing is a directory that stands as it is told to.
-type standing struct {
+// wavering is a directory that stands as it is told to.
+type wavering struct {
 	guarded
 	mu    sync.Mutex
 	state juhe.State
 }
 
-func (s *standing) State() juhe.State {
+func (s *wavering) State() juhe.State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state
 }
 
-func (s *standing) set(state juhe.State) {
+func (s *wavering) set(state juhe.State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = state
@@ -82,7 +82,7 @@ func TestDirectoriesAreWatched(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := notifier{hooks: []*notify.Hook{h}}
-		d := new(standing)
+		d := new(wavering)
 		ctx, cancel := context.WithCancel(t.Context())
 		watching := make(chan struct{})
 		go func() { // ends by cancel

@@ -1,24 +1,39 @@
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
-	"time"
 
 	"callscreen/screening"
 	"callscreen/screening/strictyaml"
 )
 
-// readPolicy reads and compiles the policy that c names.
+// readPolicy reads and compiles the policy that c names, with the lists that commands
+// write.
 func readPolicy(c *config) (*screening.Policy, error) {
-	text, err := os.ReadFile(c.Policy)
+	p, err := c.policy(sums{})
+	if err != nil {
+		return nil, err
+	}
+	lists, err := c.lists().read(p.Zone(), sums{})
+	if err != nil {
+		return nil, err
+	}
+	return lists.on(p), nil
+}
+
+// policy reads and compiles the policy alone, and notes what its files hold.
+func (c *config) policy(read sums) (*screening.Policy, error) {
+	text, err := read.file(c.Policy)
 	if err != nil {
 		return nil, c.noPolicy(err)
 	}
-	return compilePolicy(c.Policy, text)
+	return compilePolicy(c.Policy, text, read)
 }
 
 // noPolicy returns the error of a policy that cannot be read.
@@ -29,7 +44,7 @@ func (c *config) noPolicy(err error) error {
 // compilePolicy compiles the text of a policy file, and reads the lists and
 // calendars that it names; relative names begin at its folder. Errors have the
 // names that these files have from here.
-func compilePolicy(file string, text []byte) (*screening.Policy, error) {
+func compilePolicy(file string, text []byte, read sums) (*screening.Policy, error) {
 	beside := map[string]string{}
 	p, err := screening.LoadPolicy(file, func(name string) ([]byte, error) {
 		if name == file {
@@ -40,7 +55,7 @@ func compilePolicy(file string, text []byte) (*screening.Policy, error) {
 			path = filepath.Join(filepath.Dir(file), path)
 		}
 		beside[name] = path
-		return os.ReadFile(path)
+		return read.file(path)
 	})
 	var places strictyaml.Errors
 	if !errors.As(err, &places) {
@@ -52,6 +67,34 @@ func compilePolicy(file string, text []byte) (*screening.Policy, error) {
 		}
 	}
 	return nil, places
+}
+
+// sums are what files held when they were read: the SHA-256 of each, and nothing of one
+// that could not be read.
+type sums map[string]string
+
+// file reads a file and notes what it holds.
+func (s sums) file(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	s[path] = sumOf(data, err)
+	return data, err
+}
+
+// stale reports whether one of the files holds something else now.
+func (s sums) stale() bool {
+	now := sums{}
+	for path := range s {
+		_, _ = now.file(path) // what cannot be read has no sum
+	}
+	return !maps.Equal(s, now)
+}
+
+func sumOf(data []byte, err error) string {
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(data)
+	return string(sum[:])
 }
 
 func describePolicy(p *screening.Policy) string {
@@ -67,11 +110,4 @@ func printWarnings(w io.Writer, odd strictyaml.Errors) error {
 		}
 	}
 	return nil
-}
-
-// warn logs what is odd about a policy that is to be in force.
-func (p *process) warn(policy *screening.Policy) {
-	for _, odd := range policy.Warnings(time.Now()) {
-		p.log.Warn().Err(odd).Msg("policy is odd")
-	}
 }

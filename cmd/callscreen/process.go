@@ -24,6 +24,7 @@ type process struct {
 	log    zerolog.Logger
 	c      *config
 	ready  string // what it says when it begins
+	policy *keeper
 	engine *screening.Engine
 	lookups
 	cache  *screening.Cache // nil: nothing is looked up
@@ -46,20 +47,19 @@ func build(c *config, log zerolog.Logger) (_ *process, err error) {
 			err = errors.Join(err, p.closeTakers())
 		}
 	}()
-	policy, err := readPolicy(c)
-	if err != nil {
+	if p.policy, err = newKeeper(c, log); err != nil {
 		return nil, err
 	}
-	p.warn(policy)
 	if err := p.openCache(); err != nil {
 		return nil, err
 	}
 	if err := p.openMemory(); err != nil {
 		return nil, err
 	}
-	if p.engine, err = screening.New(c.engine(policy, p.cache, p.memory, log)); err != nil {
+	if p.engine, err = screening.New(c.engine(p.policy.policy(), p.cache, p.memory, log)); err != nil {
 		return nil, err
 	}
+	p.policy.use = p.engine.SetPolicy
 	key, err := openState(c.State)
 	if err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func build(c *config, log zerolog.Logger) (_ *process, err error) {
 		return nil, err
 	}
 	p.openConsole()
-	p.ready = fmt.Sprintf("ready: %s; policy %s", p.describe(), describePolicy(policy))
+	p.ready = fmt.Sprintf("ready: %s; policy %s", p.describe(), describePolicy(p.policy.policy()))
 	return p, nil
 }
 
@@ -140,7 +140,8 @@ const saveEvery = 5 * time.Minute
 func (p *process) run(ctx context.Context) error {
 	var warming sync.WaitGroup
 	warm, cool := context.WithCancel(ctx)
-	warming.Go(func() { // ends by cool, as the next
+	warming.Go(func() { p.policy.watch(warm) }) // ends by cool, as the next
+	warming.Go(func() {
 		if err := p.memoryFile().Keep(warm, saveEvery, p.memory.Save, p.log); err != nil {
 			p.log.Error().Err(err).Msg("the memory of callers is not saved")
 		}
@@ -178,19 +179,6 @@ func (p *process) addr(listener string) netip.AddrPort {
 		return netip.MustParseAddrPort(at)
 	}
 	return netip.AddrPort{}
-}
-
-// reload puts the policy in force as it and the files that it names are now. On an error the policy in
-// force stays.
-func (p *process) reload() error {
-	policy, err := readPolicy(p.c)
-	if err != nil {
-		return err
-	}
-	p.warn(policy)
-	p.engine.SetPolicy(policy)
-	p.log.Info().Msg("policy in force: " + describePolicy(policy))
-	return nil
 }
 
 // describe names what the process listens at and whom it listens to.

@@ -165,7 +165,7 @@ func TestReload(t *testing.T) {
 
 	refuse := "mode: enforce\nrules: [{id: shorts, when: {class: extension}, action: reject, status: 480}]\n"
 	o.write("policy.yaml", refuse)
-	if err := p.reload(); err != nil {
+	if err := p.policy.reload(); err != nil {
 		t.Fatal(err)
 	}
 	o.call(p, "1001", o.carrier, "SIP/2.0 480")
@@ -176,7 +176,7 @@ func TestReload(t *testing.T) {
 		{"", o.path("policy.yaml") + ":1:1: mode is missing: write mode: observe to begin with, and mode: enforce to act"},
 	} {
 		o.write("policy.yaml", bad.text)
-		if err := p.reload(); fmt.Sprint(err) != bad.want {
+		if err := p.policy.reload(); fmt.Sprint(err) != bad.want {
 			t.Errorf("reload of %q = %v; want %s", bad.text, err, bad.want)
 		}
 		o.call(p, "1001", o.carrier, "SIP/2.0 480")
@@ -184,13 +184,13 @@ func TestReload(t *testing.T) {
 	if err := os.Remove(o.path("policy.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.reload(); err == nil {
+	if err := p.policy.reload(); err == nil {
 		t.Error("reload without a policy file = nil; want an error")
 	}
 	o.call(p, "1001", o.carrier, "SIP/2.0 480")
 
 	o.write("policy.yaml", "mode: observe\n")
-	if err := p.reload(); err != nil {
+	if err := p.policy.reload(); err != nil {
 		t.Fatal(err)
 	}
 	o.call(p, "1001", o.pbx, "INVITE sip:")

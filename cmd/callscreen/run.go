@@ -82,11 +82,7 @@ func (p *process) obey(signals <-chan os.Signal, end func(), served <-chan struc
 // refresh reads the policy and the certificates again and opens the record anew. What fails is
 // logged, and stays as it was.
 func (p *process) refresh() {
-	if err := p.reload(); err != nil {
-		for _, one := range single(err) {
-			p.log.Error().Err(one).Msg("policy not reloaded")
-		}
-	}
+	_ = p.policy.reload() // logged
 	if err := p.agent.ReloadTLS(); err != nil {
 		p.log.Error().Err(err).Msg("certificate not read again, the old one stays")
 	}

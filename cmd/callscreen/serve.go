@@ -55,8 +55,9 @@ func (p *process) runConsole() (stop func()) {
 
 // routes are what commands can ask of the process.
 func (p *process) routes() []console.Route {
-	return append([]console.Route{
+	routes := []console.Route{
 		{Pattern: "GET /health", Do: func(*http.Request) (any, error) { return console.Assess(p.checks), nil }},
 		{Pattern: "GET /trace/{call}", Do: p.record.handleTrace},
-	}, p.lookupRoutes()...)
+	}
+	return append(append(routes, p.lookupRoutes()...), p.policyRoutes()...)
 }
