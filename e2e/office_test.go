@@ -64,8 +64,11 @@ type office struct {
 	probe   netip.Addr // of the office's side, from where it is asked whether it is up
 	carrier *phone
 	pbx     *phone
-	entry   string // where the carrier's Asterisk sends calls: ADDRESS:PORT;transport=TRANSPORT
 	juhe    *juhesim.Sim
+
+	// Between two Asterisk: the wires to them, and where these send calls, as ADDRESS:PORT;transport=NAME.
+	outside, inside    *wire
+	forCarrier, forPBX string
 
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when the process has ended
