@@ -35,7 +35,6 @@ func TestAsterisk(t *testing.T) {
 		"caller hangs up":                 {sales, callerHangsUp},
 		"callee hangs up":                 {sales, calleeHangsUp},
 		"keys as INFO":                    {clean, keysAsInfo},
-		"keys as RTP":                     {clean, keysAsRTP},
 		"re-INVITE by caller":             {sales, callerChangesCodec("invite", "INVITE ")},
 		"UPDATE by caller":                {sales, callerChangesCodec("update", "UPDATE ")},
 		"re-INVITE by callee":             {sales, calleeChangesCodec},

@@ -98,25 +98,22 @@ func calleeHangsUp(c *lineCall) {
 	c.unlabelled(c.from())
 }
 
+// Keys that are pressed come as INFO, each once and in order.
 func keysAsInfo(c *lineCall) {
-	c.keys("proxy-info")
-	if infos := c.atPBX().all(false, "INFO "); len(infos) != 4 {
-		c.Errorf("%d INFO at the PBX, want 4", len(infos))
-	}
-}
-
-func keysAsRTP(c *lineCall) { c.keys("proxy") }
-
-// keys presses 1234# and checks what the PBX understood.
-func (c *lineCall) keys(endpoint string) {
-	c.Helper()
-	leg := c.dial(endpoint, "", "107")
+	leg := c.dial("proxy-info", "", "107")
 	leg.answered()
-	for _, key := range "1234" {
+	for i, key := range "1234" {
 		c.carrier.do("PlayDTMF", "Channel: "+leg.channel, "Digit: "+string(key), "Duration: 100")
+		c.eventually("answer to the INFO", func() bool {
+			infos := c.atCarrier().all(true, "INFO ")
+			return len(infos) == i+1 && answerTo(c.atCarrier().all(false, "SIP/2.0 "), infos[i].header("CSeq")) == 200
+		})
 	}
 	if told := c.pbx.told("Keys", c.pbx.incoming(c.caller)["Call-ID"]); told["Keys"] != "1234" {
 		c.Errorf("the PBX heard %q, want 1234", told["Keys"])
+	}
+	if infos := c.atPBX().all(false, "INFO "); len(infos) != 4 {
+		c.Errorf("%d INFO at the PBX, want 4", len(infos))
 	}
 	leg.hangUp(16)
 	leg.ended()
