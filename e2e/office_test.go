@@ -79,7 +79,7 @@ func newOffice(t *testing.T, s setting) *office {
 	t.Helper()
 	ip := loopbackBlock()
 	o := &office{
-		t: t, dir: t.TempDir(), proxy: freePort(t, ip(1)), juhe: juhesim.New(),
+		t: t, dir: t.TempDir(), proxy: netip.AddrPortFrom(ip(1), 5060), juhe: juhesim.New(),
 		carrier: newPhone(t, ip(2)), pbx: newPhone(t, ip(3)),
 	}
 	o.carrier.proxy, o.pbx.proxy, o.probe = o.proxy, o.proxy, o.pbx.addr.Addr()
