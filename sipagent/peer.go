@@ -7,24 +7,23 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // peer is a trunk or the PBX: who may talk to us, and where its messages go.
 type peer struct {
-	name     string
-	trunk    bool // screened
-	trust    bool // its identity headers are believed
-	turns    bool // it is the PBX, which gets its calls back
-	goOn     int  // status that lets a call go on; 0: calls are relayed
-	networks []Network
-	listener *listener
-	targets  []*target
-	probe    time.Duration     // how often they are asked whether they are there; 0: never
-	links    [transports]*link // nil: not by this transport
-	usual    *link             // where nothing else decides
-	noTCP    atomic.Int64      // Unix time until which TCP is not tried for the length of a message
-	roster   atomic.Pointer[roster]
+	name      string
+	trunk     bool // screened
+	trust     bool // its identity headers are believed
+	registers bool // the PBX may register there
+	turns     bool // it is the PBX, which gets its calls back
+	goOn      int  // status that lets a call go on; 0: calls are relayed
+	networks  []Network
+	listener  *listener
+	targets   []*target
+	links     [transports]*link // nil: not by this transport
+	usual     *link             // where nothing else decides
+	noTCP     atomic.Int64      // Unix time until which TCP is not tried for the length of a message
+	roster    atomic.Pointer[roster]
 
 	mu     sync.Mutex // guards what follows, and what the targets have found
 	places []*place   // by index; nil where there is none
@@ -141,7 +140,7 @@ func (a *Agent) pbx() *peer      { return a.peers[0] }
 
 // newPeers makes the PBX and then the trunks.
 func (a *Agent) newPeers(o Options) error {
-	pbx := Trunk{Name: "pbx", Networks: o.PBX.Networks, Listen: o.PBX.Listen, Targets: o.PBX.Targets, Probe: o.PBX.Probe, TrustIdentity: true}
+	pbx := Trunk{Name: "pbx", Networks: o.PBX.Networks, Listen: o.PBX.Listen, Targets: o.PBX.Targets, TrustIdentity: true}
 	if err := a.addPeer(pbx, false); err != nil {
 		return err
 	}
@@ -161,7 +160,7 @@ func (a *Agent) newPeers(o Options) error {
 }
 
 func (a *Agent) addPeer(t Trunk, trunk bool) error {
-	p := &peer{name: t.Name, trunk: trunk, turns: t.OutAndBack, goOn: t.Redirect, trust: t.TrustIdentity, probe: t.Probe, networks: t.Networks, listener: a.listenerNamed(t.Listen)}
+	p := &peer{name: t.Name, trunk: trunk, registers: t.Register, turns: t.OutAndBack, goOn: t.Redirect, trust: t.TrustIdentity, networks: t.Networks, listener: a.listenerNamed(t.Listen)}
 	if p.listener == nil {
 		return fmt.Errorf("sipagent: %s: no listener %q", t.Name, t.Listen)
 	}

@@ -32,7 +32,7 @@ func (w *work) request() {
 		w.invite()
 	case string(method) == "INVITE" && w.peer.trunk && !w.routedByUs():
 		w.reply(481, nil)
-	case string(method) == "REGISTER", string(method) != "INVITE" && wire.EqualFold(method, "invite"):
+	case string(method) == "REGISTER" && w.peer.trunk, string(method) != "INVITE" && wire.EqualFold(method, "invite"):
 		w.reply(403, nil) // there are PBXs that take "Invite" for INVITE; it would ring unscreened
 	case string(method) == "OPTIONS" && (w.forUs() || w.lastHop()):
 		w.reply(200, nil)
@@ -134,6 +134,9 @@ func (w *work) relay(kind byte) {
 	case !ok:
 		w.unroutable()
 		return
+	case !w.mayRegister(to.peer):
+		w.refuse(403, nil)
+		return
 	case w.barred(m, to):
 		w.refuse(480, nil)
 		return
@@ -196,6 +199,9 @@ func (w *work) passOn(kind byte, to hop) []byte {
 	w.countHop(m)
 	if m.ToTag.Empty() && formsDialog(m.Method.Of(m.Raw)) {
 		w.recordRoute(m, w.peer.by(w.in.transport), to.link)
+	}
+	if m.Is("REGISTER") {
+		w.addPath(m, to.link)
 	}
 	w.strip(m, w.peer)
 	return w.splice(m.Raw)
@@ -314,10 +320,6 @@ func (w *work) answered() {
 	}
 	if s := w.find(b.token); s != nil && b.kind == kindSetup {
 		s.answered(w, b.target)
-		return
-	}
-	if b.kind == kindProbe {
-		w.probed(b.token)
 		return
 	}
 	if x := w.crossing(b); x != nil {

@@ -230,7 +230,8 @@ func (w *work) strictRoute(m *wire.Message) (last wire.Span) {
 }
 
 // nextHop says where a request goes: to the other side, and there to its target
-// or, in a dialog, to the address it names if that is one of the other side's.
+// or, in a dialog or for a registration, to the address it names if that is one
+// of the other side's.
 func (w *work) nextHop(m *wire.Message) (h hop, ok bool) {
 	r := w.popRoutes(m)
 	if !w.peer.trunk && !m.ToTag.Empty() {
@@ -248,7 +249,7 @@ func (w *work) nextHop(m *wire.Message) (h hop, ok bool) {
 	}
 	w.dropMAddr(m)
 	named, isNamed := transportOf(m.Raw, uri)
-	direct := !m.ToTag.Empty() && addr.IsValid() && to.holds(addr.Addr()) && !w.ours(host, uri.Port)
+	direct := (!m.ToTag.Empty() || w.peer.registers && r.routed != nil) && addr.IsValid() && to.holds(addr.Addr()) && !w.ours(host, uri.Port)
 	switch {
 	case direct && isNamed && to.links[named] != nil:
 		h.link = to.links[named]
@@ -296,15 +297,11 @@ func (w *work) countHop(m *wire.Message) {
 // both sides know us by the same address and transport, else one for each (RFC
 // 5658).
 func (w *work) recordRoute(m *wire.Message, from, to *link) {
-	at := m.Body - 2
+	var at int32
 	if h := m.First(wire.RecordRoute); h != nil {
 		at = h.Line.Start
 	} else {
-		for i := range m.Headers {
-			if m.Headers[i].Kind == wire.Via {
-				at = m.Headers[i].Line.End
-			}
-		}
+		at = viaEnd(m)
 	}
 	uri, _ := wire.ReadURI(m.Raw, m.URI)
 	sips := isSIPS(m.Raw, uri)
@@ -312,6 +309,16 @@ func (w *work) recordRoute(m *wire.Message, from, to *link) {
 	if from.record != to.record {
 		w.record(at, from, sips)
 	}
+}
+
+// viaEnd is where the Via headers end.
+func viaEnd(m *wire.Message) (at int32) {
+	for i := range m.Headers {
+		if m.Headers[i].Kind == wire.Via {
+			at = m.Headers[i].Line.End
+		}
+	}
+	return at
 }
 
 // record inserts the Record-Route that a peer knows us by, with what is sealed

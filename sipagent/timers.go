@@ -93,7 +93,7 @@ func (s *setup) tickClient(w *work, now time.Time) {
 		s.sendCancel(w)
 	}
 	if do&doNext != 0 {
-		s.next()
+		s.next(w)
 	}
 	if do&doTimeout != 0 {
 		s.silent(w)

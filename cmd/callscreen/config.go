@@ -54,6 +54,7 @@ type trunkConfig struct {
 	Listen        string         `yaml:"listen"`
 	Targets       []targetConfig `yaml:"targets,one"`
 	Mode          string         `yaml:"mode"`
+	Register      bool           `yaml:"register"`
 	GoOn          int            `yaml:"go_on"`
 	TrustIdentity bool           `yaml:"trust_identity"`
 	Country       string         `yaml:"country"`

@@ -31,6 +31,9 @@ func (k checker) mode(i int) {
 	case t.Mode == modeProxy:
 		k.straightBack(i)
 	}
+	if t.Register && t.Mode != modeProxy {
+		k.doc.Report("register does nothing in mode: "+t.Mode, "remove it: the PBX registers at a carrier", append(path, "register")...)
+	}
 	if t.GoOn != 404 && t.GoOn != 503 {
 		k.doc.Report(fmt.Sprintf("go_on is %d", t.GoOn), "write 404 or 503", append(path, "go_on")...)
 	}
@@ -74,6 +77,7 @@ func (k checker) straightBack(i int) {
 func (t trunkConfig) agent() sipagent.Trunk {
 	o := sipagent.Trunk{
 		Name: t.Name, Networks: plain(t.Networks), Listen: t.Listen, Targets: agentTargets(t.Targets), TrustIdentity: t.TrustIdentity,
+		Register: t.Register,
 	}
 	switch t.Mode {
 	case modeRedirect:

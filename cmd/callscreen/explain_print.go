@@ -77,20 +77,16 @@ func (e *explained) lookup() string {
 
 // what says what a verdict does, by which rule and why.
 func what(v screening.Verdict) string {
-	return fmt.Sprintf("%v%s, by %s: %s", v.Action, doing(v), v.Rule, v.Why)
-}
-
-// doing says how a verdict does it.
-func doing(v screening.Verdict) string {
+	detail := ""
 	switch v.Action {
 	case screening.Tag:
-		return " as " + v.Label
+		detail = " as " + v.Label
 	case screening.Reject:
-		return fmt.Sprintf(" with %d %s", v.Status, v.Reason)
+		detail = fmt.Sprintf(" with %d %s", v.Status, v.Reason)
 	case screening.Divert:
-		return " to " + v.Target
+		detail = " to " + v.Target
 	}
-	return ""
+	return fmt.Sprintf("%v%s, by %s: %s", v.Action, detail, v.Rule, v.Why)
 }
 
 func (e *explained) printJSON(w io.Writer) error {

@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
-
-	"callscreen/state"
 )
 
 const (
@@ -27,7 +25,7 @@ const (
 
 // watch reads the policy's files again whenever they change, until ctx ends.
 func (k *keeper) watch(ctx context.Context) {
-	if err := state.Folder(k.lists.dir); err != nil {
+	if err := os.MkdirAll(k.lists.dir, 0o700); err != nil {
 		k.log.Error().Err(err).Msg("commands cannot write lists")
 	}
 	watched := watching{links: map[string]bool{}}
