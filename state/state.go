@@ -17,6 +17,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -49,7 +50,7 @@ func (f *File) Save(write func(io.Writer) error) error {
 	return replace(f.Path, func(temp *os.File) error { return f.fill(temp, write) })
 }
 
-// fill writes the whole file.
+// fill writes the whole file and waits for the disk.
 func (f *File) fill(file *os.File, write func(io.Writer) error) error {
 	sum := sha256.New()
 	b := bufio.NewWriterSize(io.MultiWriter(file, sum), 1<<16)
@@ -59,8 +60,13 @@ func (f *File) fill(file *os.File, write func(io.Writer) error) error {
 	if err := errors.Join(write(b), b.Flush()); err != nil {
 		return err
 	}
-	_, err := file.WriteString(trailer(sum))
-	return err
+	if _, err := file.WriteString(trailer(sum)); err != nil {
+		return err
+	}
+	if err := give(file, filepath.Dir(f.Path)); err != nil {
+		return err
+	}
+	return file.Sync()
 }
 
 func (f *File) head() string { return head + f.Kind + "\n" }
