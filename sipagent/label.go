@@ -18,7 +18,7 @@ const maxName = 79
 // the name of one header and ignores the others', and takes an empty name of the
 // one it prefers. A header without a name then gets the one of From, else the
 // number, else the label alone.
-func (w *work) putNames(m *wire.Message, from *peer, d screening.Decision) bool {
+func (w *work) putNames(m *wire.Message, from *peer, d screening.Decision, less thrift) bool {
 	label := w.labelOf(d.Verdict)
 	caller, _ := wire.ReadAddress(m.Raw, m.First(wire.From).Value)
 	own := w.ownName(m, caller)
@@ -38,6 +38,9 @@ func (w *work) putNames(m *wire.Message, from *peer, d screening.Decision) bool 
 		return edited
 	}
 	for _, s := range sources {
+		if less == fewNames && s.kind != wire.PAssertedIdentity {
+			label = ""
+		}
 		eachAddress(m, s.kind, func(a wire.Address) { w.putName(m, a, label, w.ownName(m, a), fallback) })
 	}
 	return edited
@@ -168,9 +171,11 @@ func escapes(b []byte) bool {
 }
 
 // putVerdict adds the headers that tell the PBX's dialplan what was decided.
-func (w *work) putVerdict(m *wire.Message, d screening.Decision) {
+func (w *work) putVerdict(m *wire.Message, d screening.Decision, less thrift) {
 	for _, h := range verdictHeaders(d) {
-		w.insert(m.Body-2, h.name, ": ", h.value, "\r\n")
+		if !less.leavesOut(h.name) {
+			w.insert(m.Body-2, h.name, ": ", h.value, "\r\n")
+		}
 	}
 }
 

@@ -180,3 +180,28 @@ func TestSourcesAreBounded(t *testing.T) {
 		t.Error("the first source is still remembered")
 	}
 }
+
+// A re-INVITE that is kept for its transports is no new call: it takes nothing of
+// what its source may begin.
+func TestReInvitesAreNoNewCalls(t *testing.T) {
+	refuses := asking()
+	s := slowFunc(func(ctx context.Context, c screening.Call) screening.Decision {
+		if c.ID == "first" {
+			return screening.Decision{Call: c}
+		}
+		return refuses.Screen(ctx, c)
+	})
+	r := newMixedRig(t, sides{carrier: "tcp", pbx: "udp"}, s, limited(func(l *Limits) { l.SetupsPerSecond, l.SetupsPerSource = 2, 2 }))
+	c := r.carrier.newCall("first")
+	r.talk(c)
+	for i := range 5 {
+		r.pass(c, r.pbx, "INVITE", fmt.Sprint("-again-", i))
+	}
+	if !r.ring("second") {
+		t.Error("the second call of its source is over limits")
+	}
+	source, _ := r.agent.sources.Get(r.carrier.addr.Addr())
+	if n := source.open.Load(); n != 2 {
+		t.Errorf("%d calls of the source are in the table, want 2", n)
+	}
+}

@@ -101,12 +101,12 @@ func (s *setup) act(w *work, d screening.Decision) {
 	if d.Mode != screening.Enforce {
 		return
 	}
-	w.putVerdict(s.msg, d)
-	w.putHeaders(s.msg, d.Verdict)
+	w.putVerdict(s.msg, d, s.less)
+	w.putHeaders(s.msg, d.Verdict, s.less)
 	if d.Verdict.Action == screening.Divert && oneLine(d.Verdict.Target) {
 		w.edit(s.msg.URI, []byte(d.Verdict.Target))
 	}
-	if !namesSigned(s.msg) && w.putNames(s.msg, s.from, d) {
+	if !namesSigned(s.msg) && w.putNames(s.msg, s.from, d, s.less) {
 		s.caller = append([]byte(nil), s.msg.Value(wire.From)...)
 	}
 }

@@ -306,7 +306,7 @@ func FuzzRestore(f *testing.F) {
 		p := &peer{trunk: true}
 		w.putNames(&w.msg, p, screening.Decision{
 			Number: screening.Number{Digits: "13041439112"}, Verdict: screening.Verdict{Action: screening.Tag, Label: label},
-		})
+		}, wholly)
 		undo := w.undo
 		out := bytes.Clone(w.splice(w.msg.Raw))
 		out = append(append([]byte("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP b;branch=z9hG4bKy;cs="), undo...), out[bytes.Index(out, []byte("\r\n")):]...)

@@ -14,7 +14,7 @@ import (
 // 16.7. A re-INVITE between a stream and UDP has one as well.
 type setup struct {
 	transaction               // sent is nil once a 2xx has passed
-	source      *source       // of the INVITE
+	source      *source       // of the INVITE; nil for a re-INVITE, which is no new call
 	msg         *wire.Message // the INVITE as received; nil once a 2xx has passed
 	via         wire.ViaValue // its topmost Via
 	caller      []byte        // value of the caller's own From, if it was labelled
@@ -28,6 +28,7 @@ type setup struct {
 	rang      time.Time       // when a phone began to ring; zero: none did
 	outcome   outcome         // what was decided
 	round     string          // counted in rounds; empty: not
+	less      thrift          // what is left out of what we add, so that it fits
 	hurried   bool            // its source is over its limits: no lookup
 	giveUp    time.Time       // when the caller gets an answer, whoever else does not give one
 	stopQuery context.CancelFunc
@@ -97,7 +98,7 @@ func (w *work) parse() *sip.Request {
 // newSetup enters the call that is being handled in the table; nil if that is full.
 func (w *work) newSetup() *setup {
 	s := &setup{
-		transaction: w.begin(), source: w.source, msg: w.msg.Clone(), via: w.via,
+		transaction: w.begin(), msg: w.msg.Clone(), via: w.via,
 		server: ist{timers: &w.timers, stream: w.in.transport.reliable(), state: proceeding}, fork: w.newFork(),
 		giveUp: w.now().Add(64 * w.timers.T1),
 	}
@@ -108,7 +109,10 @@ func (w *work) newSetup() *setup {
 		return nil
 	}
 	w.setups[s.token] = s
-	s.hurried = !s.source.begins(w.limits.SetupsPerSource)
+	if s.msg.ToTag.Empty() {
+		s.source = w.source
+		s.hurried = !s.source.begins(w.limits.SetupsPerSource)
+	}
 	return s
 }
 
@@ -138,9 +142,12 @@ func (s *setup) forward(w *work, d *screening.Decision) {
 
 // sendTo sends the INVITE. Its edits for a next hop have been made.
 func (s *setup) sendTo(w *work, to hop, d *screening.Decision) error {
-	s.to, s.sent = to, s.passOn(w, to, d)
-	if w.takesTCP(to, len(s.sent)) {
-		s.spare, s.to.link = s.sent, to.tcp
+	s.to, s.less = to, wholly
+	s.sent = s.passOn(w, to, d)
+	length := len(s.sent)
+	s.fit(w, to, d)
+	if w.takesTCP(to, length) {
+		s.spare, s.to.link, s.less = s.sent, to.tcp, wholly
 		w.nextHop(s.msg) // for its edits
 		s.sent = s.passOn(w, s.to, d)
 	}

@@ -53,7 +53,9 @@ func (s *setup) forget() {
 	defer s.agent.mu.Unlock()
 	if s.agent.setups[s.token] == s {
 		delete(s.agent.setups, s.token)
-		s.source.ends()
+		if s.source != nil {
+			s.source.ends()
+		}
 	}
 }
 

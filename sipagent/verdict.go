@@ -23,12 +23,14 @@ func (s *setup) refuse(w *work, v screening.Verdict) {
 
 // putHeaders adds the ring tone and the headers of a verdict, in the place of
 // what the caller may have sent under these names.
-func (w *work) putHeaders(m *wire.Message, v screening.Verdict) {
+func (w *work) putHeaders(m *wire.Message, v screening.Verdict, less thrift) {
 	for _, add := range w.wanted(v) {
 		for _, old := range named(m, strings.ToLower(add.name)) {
 			w.edit(old.Line, nil)
 		}
-		w.insert(m.Body-2, add.name, ": ", add.value, "\r\n")
+		if !less.leavesOut(add.name) {
+			w.insert(m.Body-2, add.name, ": ", add.value, "\r\n")
+		}
 	}
 }
 
