@@ -9,17 +9,16 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"callscreen/screening"
 )
 
 // Erase takes every line that holds n out of the File, and out of those that were
 // set aside of it, and returns how many there were. Where callers are masked, lines
-// of those who share n's mask go with them. It does nothing to a Writer.
-func (l *Log) Erase(n screening.Number) (removed int, err error) {
-	if l.files.path == "" {
-		return 0, nil
-	}
+// of those who share n's mask go with them. What went to a Writer is out of reach.
+// One line says that it was done, with hash in the place of the number.
+func (l *Log) Erase(n screening.Number, hash string) (removed int, err error) {
 	type result struct {
 		removed int
 		err     error
@@ -32,7 +31,13 @@ func (l *Log) Erase(n screening.Number) (removed int, err error) {
 		}
 		l.flush()
 		var r result
-		r.removed, r.err = l.rewrite(n)
+		if l.file != nil {
+			r.removed, r.err = l.rewrite(n)
+		}
+		if r.err == nil {
+			l.erasure(time.Now(), hash)
+			l.flush()
+		}
 		done <- r
 	}
 	select {
@@ -49,7 +54,7 @@ func (l *Log) rewrite(n screening.Number) (removed int, err error) {
 	if err := l.file.Close(); err != nil {
 		return 0, fmt.Errorf("audit: erasing: %w", err)
 	}
-	removed, err = EraseLines(l.files.path, l.privacy, n)
+	removed, err = eraseLines(l.files.path, l.privacy, n)
 	f, openErr := l.files.open()
 	if openErr != nil {
 		return removed, errors.Join(err, openErr)
@@ -58,8 +63,8 @@ func (l *Log) rewrite(n screening.Number) (removed int, err error) {
 	return removed, err
 }
 
-// EraseLines does what [Log.Erase] does to a file that no Log has open.
-func EraseLines(path string, p Privacy, n screening.Number) (removed int, err error) {
+// eraseLines does what [Log.Erase] does to a file that is not open.
+func eraseLines(path string, p Privacy, n screening.Number) (removed int, err error) {
 	aside, err := setAside(path)
 	if err != nil {
 		return 0, fmt.Errorf("audit: erasing: %w", err)

@@ -1,9 +1,11 @@
 package audit
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -40,7 +42,7 @@ func TestEraseLines(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		removed, err := EraseLines(path, tt.p, n)
+		removed, err := eraseLines(path, tt.p, n)
 		if err != nil || removed != map[bool]int{true: 2}[tt.removed] {
 			t.Errorf("%s: %d lines removed, %v; want %v", tt.name, removed, err, tt.removed)
 		}
@@ -59,6 +61,23 @@ func TestEraseLines(t *testing.T) {
 	}
 }
 
+const hashed = "#2c26b46b68ffc68f"
+
+// What went to a Writer stays there, and that something was erased is told.
+func TestEraseFromAWriter(t *testing.T) {
+	var out bytes.Buffer
+	l := open(t, Options{Writer: &out})
+	l.Record(example())
+	removed, err := l.Erase(example().Number, hashed)
+	if err != nil || removed != 0 {
+		t.Errorf("%d lines erased, %v; want none", removed, err)
+	}
+	shut(t, l)
+	written(t, out.Bytes(), 2)
+	_, got, _ := bytes.Cut(out.Bytes(), []byte("\n"))
+	golden(t, "erased.jsonl", regexp.MustCompile(`"time":"[^"]*"`).ReplaceAll(got, []byte(`"time":"2026-11-24T09:30:05.123+08:00"`)))
+}
+
 func TestEraseWhileRecording(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "record.jsonl")
 	l := open(t, Options{File: path, Numbers: Full})
@@ -70,20 +89,23 @@ func TestEraseWhileRecording(t *testing.T) {
 		}
 		l.Record(d)
 	}
-	removed, err := l.Erase(example().Number)
+	removed, err := l.Erase(example().Number, hashed)
 	if err != nil || removed != 5 {
 		t.Errorf("%d lines erased, %v; want 5", removed, err)
 	}
 	l.Record(decision("behind"))
 	shut(t, l)
-	got := read(t, path, 6)
+	got := read(t, path, 7)
+	if done := got[len(got)-2]; done["event"] != "erased" || done["hash"] != hashed {
+		t.Errorf("the line behind the others is %v; want that a number was erased", done)
+	}
 	if last := got[len(got)-1]; last["call"] != "behind" {
 		t.Errorf("the last line is %v; want behind", last)
 	}
-	if _, err := l.Erase(example().Number); err == nil {
+	if _, err := l.Erase(example().Number, hashed); err == nil {
 		t.Error("Erase of a closed Log succeeded; want an error")
 	}
-	if n, err := EraseLines(path+".none", Privacy{}, example().Number); n != 0 || err != nil {
+	if n, err := eraseLines(path+".none", Privacy{}, example().Number); n != 0 || err != nil {
 		t.Errorf("erasing a file that is not there: %d, %v; want nothing", n, err)
 	}
 }

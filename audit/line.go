@@ -25,6 +25,7 @@ const (
 	eventDecision = "decision" // a call was decided
 	eventAnswer   = "answer"   // its final answer passed
 	eventEnd      = "end"      // its BYE passed
+	eventErased   = "erased"   // a number was erased
 	eventCall     = "call"     // all of it, in an export
 )
 
@@ -119,6 +120,11 @@ func (e *encoder) ending(n *screening.Ending) {
 	line := e.begin(eventAnswer, n.At).Str("call", Clip(n.Call)).Int("final", n.Status).Float64("ring", seconds(n.Ring))
 	text(line, "ended_by", string(n.By))
 	line.Send()
+}
+
+// erasure appends the line that says that a number was erased.
+func (e *encoder) erasure(at time.Time, hash string) {
+	e.begin(eventErased, at).Str("hash", hash).Send()
 }
 
 func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }

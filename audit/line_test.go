@@ -81,7 +81,7 @@ func TestDocumentNamesEveryField(t *testing.T) {
 		t.Errorf("record.zh.md names the fields\n%v\nrecord.md\n%v", translated, documented)
 	}
 	var golden string
-	for _, name := range []string{"decisions", "endings", "calls"} {
+	for _, name := range []string{"decisions", "endings", "erased", "calls"} {
 		text, err := os.ReadFile("../testdata/audit/" + name + ".jsonl")
 		if err != nil {
 			t.Fatal(err)

@@ -23,3 +23,14 @@ func give(file *os.File, dir string) error {
 	}
 	return file.Chown(int(owner.Uid), int(owner.Gid))
 }
+
+// Foreign reports whether a folder is another user's, and this process is root: what
+// it leaves there, that user may not be able to read.
+func Foreign(dir string) bool {
+	info, err := os.Stat(dir)
+	if err != nil || os.Geteuid() != 0 {
+		return false
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	return ok && owner.Uid != 0
+}

@@ -31,3 +31,19 @@ func TestFilesBelongToTheOwnerOfTheFolder(t *testing.T) {
 		t.Errorf("the file belongs to %d, mode %v; want %d, 0600", got, info.Mode(), want)
 	}
 }
+
+func TestForeign(t *testing.T) {
+	dir := t.TempDir()
+	if Foreign(dir) || Foreign(filepath.Join(dir, "none")) {
+		t.Error("an own folder, or one that is not there, is another user's")
+	}
+	if os.Geteuid() != 0 {
+		return
+	}
+	if err := os.Chown(dir, 54321, 54321); err != nil {
+		t.Fatal(err)
+	}
+	if !Foreign(dir) {
+		t.Error("another user's folder is none")
+	}
+}

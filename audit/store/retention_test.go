@@ -137,7 +137,7 @@ func TestErase(t *testing.T) {
 		if err != nil || erased.Calls != int64(holding) {
 			t.Errorf("Erase = %+v, %v; want %d calls", erased, err, holding)
 		}
-		if removed, err := lines.Erase(n); err != nil || removed != holding {
+		if removed, err := lines.Erase(n, erased.Hash); err != nil || removed != holding {
 			t.Errorf("%d lines erased, %v; want %d", removed, err, holding)
 		}
 		if err := lines.Close(); err != nil {

@@ -21,7 +21,7 @@ func newAudit() *cobra.Command {
 			"Times are those of this machine.\n\n" +
 			"Exit code 4: no call is found.",
 	}
-	cmd.AddCommand(newAuditTail(), newAuditSearch(), newAuditShow(), newAuditExport(), newAuditStats())
+	cmd.AddCommand(newAuditTail(), newAuditSearch(), newAuditShow(), newAuditExport(), newAuditStats(), newAuditErase())
 	return cmd
 }
 

@@ -96,15 +96,15 @@ func (p *process) openMemory() (err error) {
 	if p.memory, err = screening.NewMemory(screening.MemoryOptions{}); err != nil {
 		return err
 	}
-	if err := p.memoryFile().Load(p.memory.Load); err != nil {
+	if err := p.c.memoryFile().Load(p.memory.Load); err != nil {
 		p.log.Error().Err(err).Msg("the memory of callers begins empty")
 	}
 	return nil
 }
 
 // memoryFile is where the memory of callers outlives the process.
-func (p *process) memoryFile() *state.File {
-	return &state.File{Path: filepath.Join(p.c.State, "memory"), Kind: "memory 1"}
+func (c *config) memoryFile() *state.File {
+	return &state.File{Path: filepath.Join(c.State, "memory"), Kind: "memory 1"}
 }
 
 // longestBudget is the longest that a call waits for an answer.
@@ -142,7 +142,7 @@ func (p *process) run(ctx context.Context) error {
 	warm, cool := context.WithCancel(ctx)
 	warming.Go(func() { p.policy.watch(warm) }) // ends by cool, as the next
 	warming.Go(func() {
-		if err := p.memoryFile().Keep(warm, saveEvery, p.memory.Save, p.log); err != nil {
+		if err := p.c.memoryFile().Keep(warm, saveEvery, p.memory.Save, p.log); err != nil {
 			p.log.Error().Err(err).Msg("the memory of callers is not saved")
 		}
 	})

@@ -21,6 +21,7 @@ type record struct {
 	why   error        // why there is none, though there should be
 	trace *trace.Trace // nil: no messages are kept
 	homer *hep.Sender  // nil: none is told
+	key   []byte       // of hashes
 	notifier
 
 	decided []interface{ Record(d screening.Decision) }
@@ -34,7 +35,7 @@ func (c *config) openRecord(log zerolog.Logger) (_ *record, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &record{}
+	r := &record{key: key}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.close())

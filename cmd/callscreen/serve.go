@@ -58,6 +58,7 @@ func (p *process) routes() []console.Route {
 	routes := []console.Route{
 		{Pattern: "GET /health", Do: func(*http.Request) (any, error) { return console.Assess(p.checks), nil }},
 		{Pattern: "GET /trace/{call}", Do: p.record.handleTrace},
+		{Pattern: "POST /erase", Do: p.handleErase},
 	}
 	return append(append(routes, p.lookupRoutes()...), p.policyRoutes()...)
 }
