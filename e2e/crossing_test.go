@@ -14,41 +14,44 @@ import (
 
 // crossing is how a callscreen between the two Asterisk passes calls on.
 type crossing struct {
-	in   string // transport of the calls from the carrier, and of those to it
-	on   string // transport between callscreen and the PBX, by a listener of its own; empty: the same of both
-	ipv6 bool   // between the carrier and callscreen
+	in, on string // transports towards the carrier and towards the PBX
+	ipv6   bool   // towards the carrier
+	lossy  bool   // every tenth datagram is lost
 }
 
 func (c crossing) String() string {
-	name := c.in + "-" + cmp.Or(c.on, c.in)
+	name := c.in + "-" + c.on
 	if c.ipv6 {
-		return "ipv6-" + name
+		name = "ipv6-" + name
+	}
+	if c.lossy {
+		name += "-lossy"
 	}
 	return name
 }
 
 // crossingConfig is the callscreen.yaml of an office between two Asterisk.
 var crossingConfig = template.Must(template.New("").Parse(`listen:
-  - name: outside
-    address: ["udp:{{.Outside}}", "tcp:{{.Outside}}", "tls:{{.OutsideTLS}}"]
-    tls: {cert: "{{.Certificates}}/cert.pem", key: "{{.Certificates}}/key.pem", ca: "{{.Certificates}}/ca.pem"}
-{{- if .On}}
-  - name: inside
-    address: ["udp:{{.Inside}}", "tcp:{{.Inside}}", "tls:{{.InsideTLS}}"]
-    tls: {cert: "{{.Certificates}}/cert.pem", key: "{{.Certificates}}/key.pem", ca: "{{.Certificates}}/ca.pem"}
+{{- range $name, $l := .Listeners}}
+  - name: {{$name}}
+    address: {{$l.Listen}}
+    advertise: "{{$l.Advertise}}"
+    {{- if $l.TLS}}
+    tls: {cert: "{{$.Certificates}}/cert.pem", key: "{{$.Certificates}}/key.pem", ca: "{{$.Certificates}}/ca.pem"}
+    {{- end}}
 {{- end}}
 trunks:
   - name: carrier
-    networks: [{{.CarrierNetwork}}]
+    networks: [{{.Trunk.Network}}]
     listen: outside
-    targets: ["sip:{{.Carrier}}"]
+    targets: ["sip:{{.Trunk.Target}}"]
     trust_identity: true
     country: "86"
     budget: {{.Budget}}
 pbx:
-  networks: [{{.PBX}}/32, {{.Probe}}/32]
-  listen: {{if .On}}inside{{else}}outside{{end}}
-  targets: ["sip:{{.PBX}}{{if .On}};transport={{.On}}{{end}}"]
+  networks: [{{.PBX.Network}}, {{.Probe}}/32]
+  listen: inside
+  targets: ["sip:{{.PBX.Target}}"]
 juhe: {url: "{{.Juhe}}", key_file: juhe.key, rate: 0}
 policy: policy.yaml
 state: state
@@ -56,29 +59,67 @@ record: {file: record.jsonl, numbers: full}
 http: {listen: ""}
 `))
 
+// side is one side of a crossing: a listener of callscreen, and the wire from
+// there to an Asterisk.
+type side struct {
+	Listen    string // callscreen's addresses
+	TLS       bool   // among them
+	Advertise string
+	Network   netip.Prefix // where the Asterisk's messages come from
+	Target    string       // what callscreen takes for the Asterisk
+
+	entry     string         // what the Asterisk takes for callscreen
+	udp       netip.AddrPort // of callscreen
+	near, far wireEnd
+}
+
+// newSide lays out the side of one of the two Asterisk.
+func (l *telecom) newSide(t *testing.T, a *asterisk, transport string) side {
+	t.Helper()
+	at := netip.AddrPortFrom
+	own, addr := l.proxies(t)
+	s := side{
+		Listen: fmt.Sprintf("[udp:%[1]s:5060, tcp:%[1]s:5060, tls:%[1]s:5061]", own), TLS: true, Advertise: addr.String(),
+		Network: netip.PrefixFrom(addr, 32), udp: at(own, 5060),
+		near: wireEnd{own: at(addr, 5060), ownTLS: at(addr, 5061), peer: at(a.addr, 5060), peerTLS: at(a.addr, 5061)},
+		far:  wireEnd{own: at(addr, 5070), ownTLS: at(addr, 5071), peer: at(own, 5060), peerTLS: at(own, 5061)},
+	}
+	entry, target := s.near.own, s.far.own
+	if transport == "tls" {
+		entry, target = s.near.ownTLS, s.far.ownTLS
+	}
+	s.entry, s.Target = fmt.Sprintf("%s;transport=%s", entry, transport), fmt.Sprintf("%s;transport=%s", target, transport)
+	return s
+}
+
+// newSide6 lays out the side of the carrier by IPv6, which has one address, and
+// no TLS.
+func (l *telecom) newSide6(t *testing.T, transport string) side {
+	t.Helper()
+	loopback := netip.IPv6Loopback()
+	own, near, far := freePort(t, loopback), freePort(t, loopback), freePort(t, loopback)
+	return side{
+		Listen: fmt.Sprintf("[%q]", transport+":"+own.String()), Advertise: near.String(), Network: netip.PrefixFrom(loopback, 128),
+		entry: fmt.Sprintf("%s;transport=%s", near, transport), Target: fmt.Sprintf("%s;transport=%s", far, transport),
+		near: wireEnd{own: near, peer: l.carrier6}, far: wireEnd{own: far, peer: own},
+	}
+}
+
 // newCrossing starts a callscreen between the two Asterisk.
 func (l *telecom) newCrossing(t *testing.T, c crossing, s setting) *office {
 	t.Helper()
-	ip := l.proxy(t)
-	outside, tls, carrier := netip.AddrPortFrom(ip, 5060), netip.AddrPortFrom(ip, 5061), l.carrier.addr.String()
-	network := l.carrier.addr.String() + "/32"
+	outside, inside := l.newSide(t, l.carrier, c.in), l.newSide(t, l.pbx, c.on)
 	if c.ipv6 {
-		outside, tls = freePort(t, netip.IPv6Loopback()), freePort(t, netip.IPv6Loopback())
-		carrier, network = l.carrier6.String(), "::1/128"
+		outside = l.newSide6(t, c.in)
 	}
-	entry := map[string]netip.AddrPort{"udp": outside, "tcp": outside, "tls": tls}[c.in]
-	o := &office{
-		t: t, dir: t.TempDir(), proxy: netip.AddrPortFrom(ip, 5060), probe: l.addrs(3), juhe: juhesim.New(),
-		entry: fmt.Sprintf("%s;transport=%s", entry, c.in),
-	}
-	if c.on != "" {
-		o.proxy = netip.AddrPortFrom(ip, 5070)
-		carrier += ";transport=" + c.in
-	}
+	o := &office{t: t, dir: t.TempDir(), proxy: inside.udp, probe: l.addrs(3), juhe: juhesim.New()}
+	o.outside = newWire(t, l.certificates, outside.near, outside.far, c.lossy)
+	o.inside = newWire(t, l.certificates, inside.near, inside.far, c.lossy)
+	o.forCarrier, o.forPBX = outside.entry, inside.entry
 	var config strings.Builder
 	err := crossingConfig.Execute(&config, map[string]any{
-		"Outside": outside, "OutsideTLS": tls, "Inside": o.proxy, "InsideTLS": netip.AddrPortFrom(ip, 5071), "On": c.on,
-		"Certificates": l.certificates, "CarrierNetwork": network, "Carrier": carrier, "PBX": l.pbx.addr, "Probe": o.probe,
+		"Listeners": map[string]side{"outside": outside, "inside": inside}, "Certificates": l.certificates,
+		"Trunk": outside, "PBX": inside, "Probe": o.probe,
 		"Budget": cmp.Or(s.budget, 10*time.Second), "Juhe": o.serveJuhe(s.before),
 	})
 	if err != nil {

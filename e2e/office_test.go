@@ -64,8 +64,11 @@ type office struct {
 	probe   netip.Addr // of the office's side, from where it is asked whether it is up
 	carrier *phone
 	pbx     *phone
-	entry   string // where the carrier's Asterisk sends calls: ADDRESS:PORT;transport=TRANSPORT
 	juhe    *juhesim.Sim
+
+	// Between two Asterisk: the wires to them, and where these send calls, as ADDRESS:PORT;transport=NAME.
+	outside, inside    *wire
+	forCarrier, forPBX string
 
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when the process has ended
@@ -76,7 +79,7 @@ func newOffice(t *testing.T, s setting) *office {
 	t.Helper()
 	ip := loopbackBlock()
 	o := &office{
-		t: t, dir: t.TempDir(), proxy: freePort(t, ip(1)), juhe: juhesim.New(),
+		t: t, dir: t.TempDir(), proxy: netip.AddrPortFrom(ip(1), 5060), juhe: juhesim.New(),
 		carrier: newPhone(t, ip(2)), pbx: newPhone(t, ip(3)),
 	}
 	o.carrier.proxy, o.pbx.proxy, o.probe = o.proxy, o.proxy, o.pbx.addr.Addr()

@@ -21,8 +21,8 @@ type telecom struct {
 	carrier6     netip.AddrPort // the carrier's by IPv6, UDP and TCP
 	certificates string         // folder of cert.pem, key.pem and ca.pem
 	addrs        func(host byte) netip.Addr
-	proxies      atomic.Int32
-	phones       chan int // numbers of phones that are free
+	places       atomic.Int32 // how many addresses are given away
+	phones       chan int     // numbers of phones that are free
 	numbers      atomic.Int64
 }
 
@@ -97,14 +97,15 @@ func (l *telecom) stop() error {
 	return os.RemoveAll(l.certificates)
 }
 
-// proxy returns an address for a callscreen, which both Asterisk know as one.
-func (l *telecom) proxy(t *testing.T) netip.Addr {
+// proxies returns an address for a callscreen, and one behind which both
+// Asterisk see it.
+func (l *telecom) proxies(t *testing.T) (own, seen netip.Addr) {
 	t.Helper()
-	n := l.proxies.Add(1)
-	if n > 120 {
+	n := l.places.Add(2)
+	if n > 126 {
 		t.Fatal("no address is left: let tests share a callscreen")
 	}
-	return l.addrs(128 + byte(n))
+	return l.addrs(128 + byte(n) - 1), l.addrs(128 + byte(n))
 }
 
 // number returns a caller that no other test has.

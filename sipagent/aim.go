@@ -13,6 +13,7 @@ type aim struct {
 	names    names
 	running  atomic.Bool
 	failover Failover
+	probes   sync.Map // of *prober by the token of the OPTIONS under way
 }
 
 // setAim prepares what newAgent needs of it.
@@ -30,6 +31,7 @@ func (a *Agent) keepAim(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var following sync.WaitGroup
 	for _, p := range a.peers {
+		a.probeAll(p, p.places, nil)
 		for _, t := range p.targets {
 			if !t.ip.IsValid() {
 				following.Go(func() { a.follow(ctx, p, t) }) // ends with ctx
@@ -39,5 +41,35 @@ func (a *Agent) keepAim(ctx context.Context) (stop func()) {
 	return func() {
 		cancel()
 		following.Wait()
+		for _, p := range a.peers {
+			a.probeAll(p, nil, p.places)
+		}
 	}
+}
+
+// probeAll begins to ask the places of a peer that are new, and lets those be that
+// are gone.
+func (a *Agent) probeAll(p *peer, added, gone []*place) {
+	for _, x := range added {
+		if x != nil && p.probe > 0 {
+			a.probe(x, p.probe)
+		}
+	}
+	for _, x := range gone {
+		if x == nil {
+			continue
+		}
+		if asks := x.prober.Swap(nil); asks != nil {
+			asks.end()
+		}
+	}
+}
+
+// probed handles an answer to an OPTIONS of ours.
+func (w *work) probed(t token) {
+	if p, ok := w.probes.Load(t); ok {
+		p.(*prober).answered(w)
+		return
+	}
+	w.drop(dropUnproven)
 }

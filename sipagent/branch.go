@@ -19,6 +19,7 @@ const cookie = "z9hG4bK"
 const (
 	kindSetup = 's' // the INVITE that sets a call up, its CANCEL, and the ACK of its refusal
 	kindRelay = 'r' // everything that is forwarded without state
+	kindProbe = 'o' // our own OPTIONS
 	kindCross = 'c' // other requests between a stream and UDP, which are kept till they are answered
 )
 
@@ -124,7 +125,7 @@ func readBranch(s []byte) (b branch, ok bool) {
 	if (b.port != 0) != (len(s) > branchLen-len(cookie)) {
 		return b, false
 	}
-	return b, (b.kind == kindSetup || b.kind == kindRelay || b.kind == kindCross) && b.in < byte(len(digits)) && b.target < byte(len(digits))
+	return b, (b.kind == kindSetup || b.kind == kindRelay || b.kind == kindCross || b.kind == kindProbe) && b.in < byte(len(digits)) && b.target < byte(len(digits))
 }
 
 func digit(c byte) byte {

@@ -167,6 +167,7 @@ func (a *Agent) moved(p *peer, t *target, all []found) {
 		return
 	}
 	t.found = all
-	a.enroll(p)
+	added, gone := a.enroll(p)
+	a.probeAll(p, added, gone)
 	a.log.Info().Str("trunk", p.name).Str("to", t.uri).Msg("target has other addresses")
 }

@@ -63,6 +63,7 @@ func (s *setup) remember(to hop, d *screening.Decision) {
 		return
 	}
 	s.tried = s.tried.with(to.place)
+	s.agent.taken(to.place)
 	s.until = s.agent.now().Add(64 * s.agent.timers.T1)
 	if d != nil && s.nextPlace() != nil {
 		kept := *d
@@ -101,6 +102,7 @@ func (s *setup) another(why failure) bool {
 	defer done()
 	for x := s.nextPlace(); x != nil; x = s.nextPlace() {
 		s.tried = s.tried.with(x)
+		s.agent.taken(x)
 		to := s.to.to(x)
 		w.forgetEdits()
 		w.nextHop(s.msg) // for its edits
@@ -117,21 +119,23 @@ func (s *setup) another(why failure) bool {
 		}
 		s.client.fail()
 		why = failedRefused
+		s.ails(why, 0)
 	}
 	w.forgetEdits()
 	return false
 }
 
 // next is the time to try another place while this one may still answer.
-func (s *setup) next(w *work) {
-	if s.left == "" && s.another(failedSilent) {
-		return
+func (s *setup) next() {
+	s.ails(failedSilent, 0)
+	if s.left == "" {
+		_ = s.another(failedSilent) // else there is still this one
 	}
-	s.client.p = time.Time{}
 }
 
 // silent is the end of waiting for a first answer.
 func (s *setup) silent(w *work) {
+	s.ails(failedSilent, 0)
 	if s.left != "" || !s.msg.ToTag.Empty() {
 		s.timeOut(w)
 		return
@@ -180,6 +184,9 @@ func (s *setup) turnedAway(w *work) bool {
 	if w.msg.Status != 503 || !s.msg.ToTag.Empty() {
 		return false
 	}
+	if wait := retryAfter(&w.msg); wait > 0 {
+		s.ails(failedBusy, wait)
+	}
 	if s.left == "" && s.another(failedBusy) || s.backToSilent() {
 		return true
 	}
@@ -219,6 +226,7 @@ const elsewhere = "Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n"
 func (s *setup) tooLate(w *work, i int) {
 	m, a := &w.msg, &s.aside[i]
 	a.release(s)
+	s.agent.heard(a.to.place, m.Status)
 	if m.Answers("CANCEL") {
 		_ = a.bye.answer(w.now(), m.Status) // ends here
 		return

@@ -70,21 +70,23 @@ func (o Options) addresses() (n int) {
 // Trunk is a carrier: calls from it are screened.
 type Trunk struct {
 	Name          string
-	Networks      []Network // who may send; others get silence. Ports say nothing of who connects by TCP
-	Listen        string    // name of the listener
-	Targets       []Target  // that the PBX's calls go to, at least one
-	Redirect      int       // not 0: its calls are not relayed, it is told by 302 or a refusal what to do with them, and by this status to go on by itself: 404 or 503. It has no Targets
-	Register      bool      // the PBX may register there, and calls for what it has registered go to where that is (RFC 3327)
-	OutAndBack    bool      // it is the PBX, which sends calls out to this listener and gets them back from its own; it has no Networks and no Targets
-	TrustIdentity bool      // P-Asserted-Identity, Remote-Party-ID and P-Preferred-Identity are the carrier's word
+	Networks      []Network     // who may send; others get silence. Ports say nothing of who connects by TCP
+	Listen        string        // name of the listener
+	Targets       []Target      // that the PBX's calls go to, at least one
+	Probe         time.Duration // how often each target is asked by OPTIONS whether it is there; 0: never, calls will tell
+	Redirect      int           // not 0: its calls are not relayed, it is told by 302 or a refusal what to do with them, and by this status to go on by itself: 404 or 503. It has no Targets
+	Register      bool          // the PBX may register there, and calls for what it has registered go to where that is (RFC 3327)
+	OutAndBack    bool          // it is the PBX, which sends calls out to this listener and gets them back from its own; it has no Networks and no Targets
+	TrustIdentity bool          // P-Asserted-Identity, Remote-Party-ID and P-Preferred-Identity are the carrier's word
 }
 
 // PBX is the office's side: screened calls go to it.
 type PBX struct {
 	Networks []Network
 	Listen   string
-	Targets  []Target // at least one
-	ASCII    bool     // its phones show ASCII only: a label's ASCII form goes into the names, where there is one
+	Targets  []Target      // at least one
+	Probe    time.Duration // as for a Trunk
+	ASCII    bool          // its phones show ASCII only: a label's ASCII form goes into the names, where there is one
 }
 
 // Timers are those of RFC 3261 section 17 and our own. Zero takes the default.

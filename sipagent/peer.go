@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // peer is a trunk or the PBX: who may talk to us, and where its messages go.
@@ -20,6 +21,7 @@ type peer struct {
 	networks  []Network
 	listener  *listener
 	targets   []*target
+	probe     time.Duration     // how often they are asked whether they are there; 0: never
 	links     [transports]*link // nil: not by this transport
 	usual     *link             // where nothing else decides
 	noTCP     atomic.Int64      // Unix time until which TCP is not tried for the length of a message
@@ -140,7 +142,7 @@ func (a *Agent) pbx() *peer      { return a.peers[0] }
 
 // newPeers makes the PBX and then the trunks.
 func (a *Agent) newPeers(o Options) error {
-	pbx := Trunk{Name: "pbx", Networks: o.PBX.Networks, Listen: o.PBX.Listen, Targets: o.PBX.Targets, TrustIdentity: true}
+	pbx := Trunk{Name: "pbx", Networks: o.PBX.Networks, Listen: o.PBX.Listen, Targets: o.PBX.Targets, Probe: o.PBX.Probe, TrustIdentity: true}
 	if err := a.addPeer(pbx, false); err != nil {
 		return err
 	}
@@ -160,7 +162,7 @@ func (a *Agent) newPeers(o Options) error {
 }
 
 func (a *Agent) addPeer(t Trunk, trunk bool) error {
-	p := &peer{name: t.Name, trunk: trunk, registers: t.Register, turns: t.OutAndBack, goOn: t.Redirect, trust: t.TrustIdentity, networks: t.Networks, listener: a.listenerNamed(t.Listen)}
+	p := &peer{name: t.Name, trunk: trunk, registers: t.Register, turns: t.OutAndBack, goOn: t.Redirect, trust: t.TrustIdentity, probe: t.Probe, networks: t.Networks, listener: a.listenerNamed(t.Listen)}
 	if p.listener == nil {
 		return fmt.Errorf("sipagent: %s: no listener %q", t.Name, t.Listen)
 	}

@@ -322,6 +322,10 @@ func (w *work) answered() {
 		s.answered(w, b.target)
 		return
 	}
+	if b.kind == kindProbe {
+		w.probed(b.token)
+		return
+	}
 	if x := w.crossing(b); x != nil {
 		x.answered(w)
 		return

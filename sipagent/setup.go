@@ -199,6 +199,7 @@ func (s *setup) undelivered(w *work, opened bool) {
 		return
 	}
 	s.client.fail()
+	s.ails(failedRefused, 0)
 	s.goOn(w, failedRefused)
 }
 
@@ -287,6 +288,7 @@ func (s *setup) answered(w *work, index byte) {
 	if s.client.state == accepted || s.client.state == completed {
 		w.again(answerCame)
 	}
+	s.agent.heard(s.to.place, m.Status)
 	do := s.client.answer(w.now(), m.Status)
 	if m.Status >= 200 {
 		s.giveUp = time.Time{}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"callscreen/sipagent/wire"
@@ -90,6 +91,8 @@ type place struct {
 	addr   netip.AddrPort
 	target *target
 	index  byte // among the peer's, part of our branches
+	health
+	prober atomic.Pointer[prober] // nil: it is not asked whether it is there
 }
 
 // maxPlaces is how many places of a peer branches can tell apart.
@@ -146,6 +149,8 @@ func (r *roster) choose(by transport, tried places, seed uint64) *place {
 	if len(pool) == 0 {
 		return nil
 	}
+	now := time.Now()
+	pool = least(pool, func(c choice) int { return c.standing(now, seed) })
 	pool = least(pool, func(c choice) int { return c.target.priority })
 	chosen := draw(pool, seed, func(i int) int {
 		if i > 0 && pool[i].target == pool[i-1].target {

@@ -95,7 +95,7 @@ func (s *setup) tickClient(w *work, now time.Time) {
 		s.sendCancel(w)
 	}
 	if do&doNext != 0 {
-		s.next(w)
+		s.next()
 	}
 	if do&doTimeout != 0 {
 		s.silent(w)

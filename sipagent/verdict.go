@@ -11,14 +11,19 @@ import (
 // refuse answers the call as a verdict has it. A status that refuses nothing
 // becomes 603 Decline.
 func (s *setup) refuse(w *work, v screening.Verdict) {
+	status, reason, extra := w.refusalOf(v)
+	s.respond(w, status, reason, extra)
+}
+
+// refusalOf reads a verdict that refuses.
+func (a *Agent) refusalOf(v screening.Verdict) (status int, reason string, extra []header) {
 	if v.Status < 400 || v.Status > 699 || !oneLine(v.Reason) {
 		v.Status, v.Reason = 603, phrases[603]
 	}
-	var extra []header
 	if v.Cause != "" && oneLine(v.Cause) {
 		extra = append(extra, header{"Reason", v.Cause})
 	}
-	s.respond(w, v.Status, v.Reason, append(extra, w.headersOf(v)...))
+	return v.Status, v.Reason, append(extra, a.headersOf(v)...)
 }
 
 // putHeaders adds the ring tone and the headers of a verdict, in the place of

@@ -23,12 +23,27 @@ func TestFilesBelongToTheOwnerOfTheFolder(t *testing.T) {
 	if err := f.Save(func(io.Writer) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	info, err := os.Stat(f.Path)
-	if err != nil {
+	lists := filepath.Join(dir, "lists")
+	for range 2 {
+		if err := Folder(lists); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := filepath.Join(lists, "allow.csv")
+	if err := Replace(list, nil); err != nil {
 		t.Fatal(err)
 	}
-	if got := info.Sys().(*syscall.Stat_t).Uid; got != want || info.Mode() != 0o600 {
-		t.Errorf("the file belongs to %d, mode %v; want %d, 0600", got, info.Mode(), want)
+	for path, mode := range map[string]os.FileMode{f.Path: 0o600, lists: 0o700 | os.ModeDir, list: 0o600} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Sys().(*syscall.Stat_t).Uid; got != want || info.Mode() != mode {
+			t.Errorf("%s belongs to %d, mode %v; want %d, %v", path, got, info.Mode(), want, mode)
+		}
+	}
+	if err := Folder(filepath.Join(list, "lists")); err == nil {
+		t.Error("a folder was made in a file")
 	}
 }
 

@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,22 +12,27 @@ import (
 
 // Replace makes data the content of a file that people may read and edit too; its
 // folder must exist. When it returns nil the disk has it; on an error, and after a
-// crash at any moment, the file is as it was.
+// crash at any moment, the file is as it was. What root writes belongs to the owner of
+// the folder.
 func Replace(path string, data []byte) error {
 	return replace(path, func(temp *os.File) error {
 		_, err := temp.Write(data)
-		return errors.Join(err, temp.Sync())
+		return err
 	})
 }
 
-// replace puts what fill writes, and syncs, in the place of a file.
+// replace puts what fill writes in the place of a file.
 func replace(path string, fill func(*os.File) error) error {
 	sweep(path)
 	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*"+tempSuffix) // mode 0600
 	if err != nil {
 		return fmt.Errorf("state: saving: %w", err)
 	}
-	err = errors.Join(fill(temp), temp.Close())
+	err = fill(temp)
+	if err == nil {
+		err = errors.Join(give(temp, filepath.Dir(path)), temp.Sync())
+	}
+	err = errors.Join(err, temp.Close())
 	if err == nil {
 		err = os.Rename(temp.Name(), path)
 	}
@@ -34,6 +40,29 @@ func replace(path string, fill func(*os.File) error) error {
 		return fmt.Errorf("state: saving: %w", errors.Join(err, os.Remove(temp.Name())))
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// Folder makes a folder, and those that it is in, unless it is there: for its owner
+// alone, who is that of the folder it is in if root makes it.
+func Folder(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	err := os.Mkdir(dir, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	if err := errors.Join(give(d, filepath.Dir(dir)), d.Close()); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	return nil
 }
 
 // sweep removes what crashes left. Whoever is still writing is younger.

@@ -17,7 +17,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -50,7 +49,7 @@ func (f *File) Save(write func(io.Writer) error) error {
 	return replace(f.Path, func(temp *os.File) error { return f.fill(temp, write) })
 }
 
-// fill writes the whole file and waits for the disk.
+// fill writes the whole file.
 func (f *File) fill(file *os.File, write func(io.Writer) error) error {
 	sum := sha256.New()
 	b := bufio.NewWriterSize(io.MultiWriter(file, sum), 1<<16)
@@ -60,13 +59,8 @@ func (f *File) fill(file *os.File, write func(io.Writer) error) error {
 	if err := errors.Join(write(b), b.Flush()); err != nil {
 		return err
 	}
-	if _, err := file.WriteString(trailer(sum)); err != nil {
-		return err
-	}
-	if err := give(file, filepath.Dir(f.Path)); err != nil {
-		return err
-	}
-	return file.Sync()
+	_, err := file.WriteString(trailer(sum))
+	return err
 }
 
 func (f *File) head() string { return head + f.Kind + "\n" }

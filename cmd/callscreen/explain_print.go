@@ -77,16 +77,20 @@ func (e *explained) lookup() string {
 
 // what says what a verdict does, by which rule and why.
 func what(v screening.Verdict) string {
-	detail := ""
+	return fmt.Sprintf("%v%s, by %s: %s", v.Action, doing(v), v.Rule, v.Why)
+}
+
+// doing says how a verdict does it.
+func doing(v screening.Verdict) string {
 	switch v.Action {
 	case screening.Tag:
-		detail = " as " + v.Label
+		return " as " + v.Label
 	case screening.Reject:
-		detail = fmt.Sprintf(" with %d %s", v.Status, v.Reason)
+		return fmt.Sprintf(" with %d %s", v.Status, v.Reason)
 	case screening.Divert:
-		detail = " to " + v.Target
+		return " to " + v.Target
 	}
-	return fmt.Sprintf("%v%s, by %s: %s", v.Action, detail, v.Rule, v.Why)
+	return ""
 }
 
 func (e *explained) printJSON(w io.Writer) error {

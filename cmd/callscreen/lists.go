@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -101,8 +100,8 @@ func (s stateLists) change(base *screening.Policy, ch listChange, now time.Time,
 	if err != nil {
 		return done, nil, console.BadRequest(fmt.Sprintf("number %q %v", ch.Number, err))
 	}
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return done, nil, fmt.Errorf("lists: %w", err)
+	if err := state.Folder(s.dir); err != nil {
+		return done, nil, err
 	}
 	unlock, err := state.Lock(s.dir)
 	if err != nil {

@@ -80,7 +80,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(newRun(), newStatus(), newDemo(), newCheck(), newLookup(), newCache(), newExplain(), newSchema(), newVersion(), newAudit(), newTrace())
-	root.AddCommand(newAllow(), newDeny(), newForget(), newList(), newReload())
+	root.AddCommand(newAllow(), newDeny(), newForget(), newList(), newReload(), newReplay())
 	return root
 }
 

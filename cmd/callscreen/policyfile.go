@@ -20,6 +20,11 @@ func readPolicy(c *config) (*screening.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.withLists(p)
+}
+
+// withLists adds the lists that commands write.
+func (c *config) withLists(p *screening.Policy) (*screening.Policy, error) {
 	lists, err := c.lists().read(p.Zone(), sums{})
 	if err != nil {
 		return nil, err

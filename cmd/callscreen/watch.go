@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"callscreen/state"
 )
 
 const (
@@ -25,7 +27,7 @@ const (
 
 // watch reads the policy's files again whenever they change, until ctx ends.
 func (k *keeper) watch(ctx context.Context) {
-	if err := os.MkdirAll(k.lists.dir, 0o700); err != nil {
+	if err := state.Folder(k.lists.dir); err != nil {
 		k.log.Error().Err(err).Msg("commands cannot write lists")
 	}
 	watched := watching{links: map[string]bool{}}
