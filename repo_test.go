@@ -27,6 +27,7 @@ const module = "callscreen"
 // Every direct dependency. A new one needs a record in docs/decisions.
 var modules = []string{
 	"github.com/DeRuina/timberjack",
+	"github.com/coreos/go-systemd/v22",
 	"github.com/emiago/sipgo",
 	"github.com/fsnotify/fsnotify",
 	"github.com/google/go-cmp",

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +23,7 @@ import (
 // Options configures a [Server]. A zero field takes the default named beside it.
 type Options struct {
 	Listen  string              // address to listen at: "127.0.0.1:8080"; required
+	Open    *os.File            // a socket that listens there already, and goes on when the server ends; nil: none. It remains the caller's
 	Metrics prometheus.Gatherer // what /metrics shows; required
 	Health  func() []Check      // what /healthz and /readyz tell; nil: all is well
 	Logger  zerolog.Logger      // zero: discard
@@ -38,7 +40,7 @@ func New(o Options) (*Server, error) {
 	if o.Metrics == nil {
 		return nil, errors.New("console: no metrics")
 	}
-	l, err := net.Listen("tcp", o.Listen)
+	l, err := listen(o)
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
@@ -48,6 +50,13 @@ func New(o Options) (*Server, error) {
 	}))
 	handleHealth(mux, o.Health)
 	return &Server{http: newHTTP(mux), listener: l}, nil
+}
+
+func listen(o Options) (net.Listener, error) {
+	if o.Open != nil {
+		return net.FileListener(o.Open)
+	}
+	return net.Listen("tcp", o.Listen)
 }
 
 func newHTTP(h http.Handler) *http.Server {

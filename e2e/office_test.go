@@ -36,6 +36,7 @@ type setting struct {
 	budget time.Duration                   // default: 10s, so that a slow machine is no reason to fail open
 	drain  time.Duration                   // default: patience
 	more   string                          // of the configuration
+	kept   bool                            // its socket outlives the process, as under systemd
 }
 
 // enforcePolicy refuses fraud and one number that needs no lookup, labels sales,
@@ -65,6 +66,7 @@ type office struct {
 	carrier *phone
 	pbx     *phone
 	juhe    *juhesim.Sim
+	service service
 
 	// Between two Asterisk: the wires to them, and where these send calls, as ADDRESS:PORT;transport=NAME.
 	outside, inside    *wire
@@ -83,6 +85,9 @@ func newOffice(t *testing.T, s setting) *office {
 		carrier: newPhone(t, ip(2)), pbx: newPhone(t, ip(3)),
 	}
 	o.carrier.proxy, o.pbx.proxy, o.probe = o.proxy, o.proxy, o.pbx.addr.Addr()
+	if s.kept {
+		o.service = newService(t, o.proxy)
+	}
 	o.open(s, o.config(s))
 	return o
 }
@@ -188,7 +193,7 @@ func (o *office) read(name string) string {
 // that nothing of it is lost when it is killed.
 func (o *office) start() {
 	o.t.Helper()
-	cmd := exec.Command(binary, "run", "--config", "callscreen.yaml")
+	cmd := o.service.command("run", "--config", "callscreen.yaml")
 	cmd.Dir = o.dir
 	cmd.Stdout, cmd.Stderr = o.appendTo("stdout"), o.appendTo("stderr")
 	if err := cmd.Start(); err != nil {

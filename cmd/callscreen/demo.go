@@ -155,6 +155,8 @@ The office stays open; Ctrl-C closes it. Take the carrier's part with a softphon
 			return nil
 		case err != nil:
 			return err
+		case line.Event != "decision":
+			continue
 		}
 		if _, err := fmt.Fprintln(d.out, line); err != nil {
 			return err

@@ -23,7 +23,6 @@ import (
 type process struct {
 	log    zerolog.Logger
 	c      *config
-	ready  string // what it says when it begins
 	policy *keeper
 	engine *screening.Engine
 	lookups
@@ -34,14 +33,19 @@ type process struct {
 	agent  *sipagent.Agent
 	http   *console.Server // nil: nothing is served over HTTP
 
+	manager manager
+	passed  sockets
 	servers []server // http and the control socket, those of them that could be opened
 }
 
 // build makes a process that is ready to run: policy and key are read, sockets
 // and files open. On an error nothing stays open. What is wrong with the files
 // that c names is [strictyaml.Errors] or wraps errConfig.
-func build(c *config, log zerolog.Logger) (_ *process, err error) {
-	p := &process{log: log, c: c}
+func build(c *config, log zerolog.Logger) (*process, error) { return buildOn(c, sockets{}, log) }
+
+// buildOn is build for a process that was passed sockets.
+func buildOn(c *config, passed sockets, log zerolog.Logger) (_ *process, err error) {
+	p := &process{log: log, c: c, manager: manager{log}, passed: passed}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.closeTakers())
@@ -70,11 +74,11 @@ func build(c *config, log zerolog.Logger) (_ *process, err error) {
 	if err := c.certificates(); err != nil {
 		return nil, err
 	}
-	if p.agent, err = sipagent.New(p.agentOptions(key)); err != nil {
+	if p.agent, err = sipagent.New(passed.hand(p.agentOptions(key))); err != nil {
 		return nil, err
 	}
+	passed.warn(c, log)
 	p.openConsole()
-	p.ready = fmt.Sprintf("ready: %s; policy %s", p.describe(), describePolicy(p.policy.policy()))
 	return p, nil
 }
 
@@ -148,7 +152,7 @@ func (p *process) run(ctx context.Context) error {
 	})
 	p.runNotifier(warm, &warming)
 	p.runLookups(warm, &warming)
-	p.log.Info().Msg(p.ready)
+	p.log.Info().Msg(p.status())
 	stopConsole := p.runConsole()
 	err := p.agent.Run(ctx)
 	stopConsole()
@@ -179,6 +183,11 @@ func (p *process) addr(listener string) netip.AddrPort {
 		return netip.MustParseAddrPort(at)
 	}
 	return netip.AddrPort{}
+}
+
+// status says that the process serves, where, and by which policy.
+func (p *process) status() string {
+	return fmt.Sprintf("ready: %s; policy %s", p.describe(), describePolicy(p.policy.policy()))
 }
 
 // describe names what the process listens at and whom it listens to.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/spf13/cobra"
 
 	"callscreen/screening/strictyaml"
@@ -32,7 +33,7 @@ func newRun() *cobra.Command {
 
 // serve is the life of a process, from its configuration to the signal that
 // ends it.
-func serve(file string) error {
+func serve(file string) (err error) {
 	signal.Ignore(syscall.SIGPIPE) // who reads the log or the record may go away; calls go on
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400) // a call's set-up lives for half a minute: collect less often, for some memory more
@@ -44,19 +45,26 @@ func serve(file string) error {
 	if err != nil {
 		return err
 	}
+	passed, err := sortSockets(c, activation.Files(true))
+	defer func() { err = errors.Join(err, passed.close()) }()
+	if err != nil {
+		return err
+	}
 	log, stop := newLog(os.Stderr)
 	defer stop()
-	p, err := build(c, log)
+	p, err := buildOn(c, passed, log)
 	if err != nil {
 		return err
 	}
 	ctx, end := context.WithCancel(context.Background())
-	var obeying sync.WaitGroup
-	served := make(chan struct{})
-	obeying.Go(func() { p.obey(signals, end, served) }) // ends with served
+	serving, served := context.WithCancel(context.Background())
+	var beside sync.WaitGroup
+	beside.Go(func() { p.obey(signals, end, serving.Done()) })    // ends with serving,
+	beside.Go(func() { p.manager.watch(serving, p.agent.Stuck) }) // as this does
+	p.manager.ready(p.status())
 	err = p.run(ctx)
-	close(served)
-	obeying.Wait()
+	served()
+	beside.Wait()
 	return err
 }
 
@@ -69,26 +77,35 @@ func (p *process) obey(signals <-chan os.Signal, end func(), served <-chan struc
 			return
 		case s := <-signals:
 			if s == syscall.SIGHUP {
-				p.refresh()
+				p.manager.reloading()
+				p.manager.ready(p.refresh())
 				continue
 			}
 			signal.Reset(syscall.SIGINT, syscall.SIGTERM) // the next one ends the process
-			p.log.Info().Msg("ending: waiting for calls that are being set up")
+			const ending = "ending: waiting for calls that are being set up"
+			p.manager.stopping(ending)
+			p.log.Info().Msg(ending)
 			end()
 		}
 	}
 }
 
 // refresh reads the policy and the certificates again and opens the record anew. What fails is
-// logged, and stays as it was.
-func (p *process) refresh() {
-	_ = p.policy.reload() // logged
+// logged, and stays as it was; what became of all is returned in a line.
+func (p *process) refresh() (status string) {
+	err := p.policy.reload() // logged
+	if status = p.status(); err != nil {
+		status = "policy not reloaded, the old one stays: " + single(err)[0].Error()
+	}
 	if err := p.agent.ReloadTLS(); err != nil {
+		status = "certificate not read again, the old one stays: " + err.Error()
 		p.log.Error().Err(err).Msg("certificate not read again, the old one stays")
 	}
 	if err := p.record.reopen(); err != nil {
+		status = "record not reopened: " + err.Error()
 		p.log.Error().Err(err).Msg("record not reopened")
 	}
+	return status
 }
 
 // single returns the errors that err consists of: one for each place in a file,

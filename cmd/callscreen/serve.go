@@ -18,7 +18,7 @@ type server interface {
 // logged: who watches calls must not keep them from ringing.
 func (p *process) openConsole() {
 	if p.c.HTTP.Listen != "" {
-		s, err := console.New(console.Options{Listen: p.c.HTTP.Listen, Metrics: p.metrics(), Health: p.checks, Logger: p.log})
+		s, err := console.New(console.Options{Listen: p.c.HTTP.Listen, Open: p.passed.http, Metrics: p.metrics(), Health: p.checks, Logger: p.log})
 		if err != nil {
 			p.log.Error().Err(err).Msg("no metrics and no health over http")
 		} else {
