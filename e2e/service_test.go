@@ -17,6 +17,7 @@ import (
 type service struct {
 	socket *os.File
 	notify *net.UnixConn
+	states chan map[string]string // what it is told
 }
 
 func newService(t *testing.T, at netip.AddrPort) service {
@@ -37,7 +38,25 @@ func newService(t *testing.T, at netip.AddrPort) service {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { notify.Close() })
-	return service{socket, notify}
+	s := service{socket, notify, make(chan map[string]string, 1000)}
+	go s.listen() // ends with notify
+	return s
+}
+
+func (s service) listen() {
+	buf := make([]byte, 4096)
+	for {
+		n, err := s.notify.Read(buf)
+		if err != nil {
+			return
+		}
+		state := map[string]string{}
+		for line := range strings.Lines(string(buf[:n])) {
+			key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+			state[key] = value
+		}
+		s.states <- state
+	}
 }
 
 // command is a callscreen that has what the manager gives. Its process must know
@@ -54,15 +73,12 @@ func (s service) command(args ...string) *exec.Cmd {
 
 // told returns what the manager is told next.
 func (s service) told() map[string]string {
-	buf := make([]byte, 4096)
-	_ = s.notify.SetReadDeadline(time.Now().Add(patience)) // fails on a closed socket only, as Read then does
-	n, _ := s.notify.Read(buf)
-	all := map[string]string{}
-	for line := range strings.Lines(string(buf[:n])) {
-		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		all[key] = value
+	select {
+	case state := <-s.states:
+		return state
+	case <-time.After(patience):
+		return nil
 	}
-	return all
 }
 
 // The service manager is told what callscreen does.
