@@ -1,6 +1,7 @@
 package sipagent
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -146,23 +147,36 @@ func TestRequestOnACutConnection(t *testing.T) {
 
 // Who takes no connections costs the caller no waiting, and a dialog not its life.
 func TestNobodyListens(t *testing.T) {
-	r := newMixedRig(t, sides{carrier: "udp", pbx: "tcp"}, allowed)
-	c := r.carrier.newCall("up")
-	r.talk(c)
-	r.pbx.conn.Close()
-	r.eventually("the connection is gone", func() bool { return r.connections() == 0 })
-	for _, method := range []string{"INVITE", "INFO", "BYE"} {
-		c.cseq++
-		r.carrier.send(c.request(method, method))
-		if method == "INVITE" {
+	for _, by := range []sides{{carrier: "udp", pbx: "tcp"}, {carrier: "tcp", pbx: "tcp"}, {carrier: "tls", pbx: "tcp"}} {
+		t.Run(by.String(), func(t *testing.T) {
+			t.Parallel()
+			r := newMixedRig(t, by, allowed)
+			c := r.carrier.newCall("up")
+			r.talk(c)
+			before := r.connections()
+			r.pbx.conn.Close()
+			r.eventually("the connection is gone", func() bool { return r.connections() < before })
+			for _, method := range []string{"INVITE", "INFO", "BYE"} {
+				c.cseq++
+				r.carrier.send(c.request(method, method))
+				if method == "INVITE" {
+					r.carrier.want("SIP/2.0 100")
+				}
+				if no := r.carrier.want("SIP/2.0 500"); no.header("CSeq") != fmt.Sprint(c.cseq, " ", method) {
+					t.Errorf("%s is answered %q", method, no)
+				}
+			}
+			next := r.carrier.newCall("next")
+			r.carrier.send(next.request("INVITE", ""))
 			r.carrier.want("SIP/2.0 100")
-		}
-		r.carrier.want("SIP/2.0 500")
+			r.carrier.want("SIP/2.0 480")
+			r.eventually("nothing is kept of what was answered", func() bool {
+				r.agent.mu.Lock()
+				defer r.agent.mu.Unlock()
+				return len(r.agent.exchanges) == 0 || by.carrier == "udp"
+			})
+		})
 	}
-	next := r.carrier.newCall("next")
-	r.carrier.send(next.request("INVITE", ""))
-	r.carrier.want("SIP/2.0 100")
-	r.carrier.want("SIP/2.0 480")
 }
 
 // Requests that are too long for UDP go by TCP to who takes it, and by UDP to

@@ -6,9 +6,9 @@ import (
 	"callscreen/sipagent/wire"
 )
 
-// exchange is a request other than INVITE between a stream and UDP, with its
-// server and its client transaction (RFC 3261 section 17): only one of the two
-// sides sends again what gets lost.
+// exchange is a request other than INVITE between a stream and UDP, or to a stream
+// that is not open yet, with its server and its client transaction (RFC 3261
+// section 17): only one of the two sides sends again what gets lost.
 type exchange struct {
 	transaction
 	server nist
@@ -183,8 +183,13 @@ func (a *Agent) leave(x *exchange) {
 	}
 }
 
-// crosses reports whether a request goes from a stream to UDP or the other way,
-// and has answers that could get lost there.
+// crosses reports whether a request has to be kept till it is answered: it goes
+// from a stream to UDP or the other way, where it or its answer could get lost, or
+// from a stream to one that may not come about.
 func (w *work) crosses(m *wire.Message, to hop) bool {
-	return w.in.transport.reliable() != to.socket.transport.reliable() && !m.Is("ACK") && !m.Is("CANCEL")
+	if m.Is("ACK") || m.Is("CANCEL") {
+		return false
+	}
+	out := to.socket.transport.reliable()
+	return w.in.transport.reliable() != out || out && !to.socket.streams.reaches(to.addr)
 }

@@ -131,6 +131,17 @@ func (t *streams) find(remote netip.AddrPort) *stream {
 	return t.open[remote]
 }
 
+// reaches reports whether a connection with an address is open.
+func (t *streams) reaches(remote netip.AddrPort) bool {
+	st := t.find(remote)
+	if st == nil {
+		return false
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.ready && !st.closed && !st.leaving
+}
+
 // get returns the connection with an address, which is being opened when there
 // was none: one at a time.
 func (t *streams) get(remote netip.AddrPort) (*stream, error) {
