@@ -7,12 +7,12 @@ import (
 	"slices"
 	"time"
 
-	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"callscreen/directory"
 	"callscreen/juhe"
 	"callscreen/screening"
+	"callscreen/sipagent"
 )
 
 // The exit codes of explain --exit-code. They do not change.
@@ -24,9 +24,9 @@ const (
 
 // question is the call that explain is asked about.
 type question struct {
-	config, from, name, to, trunk, at, label string
-	marks                                    uint32
-	told, offline, asJSON, exitCode          bool
+	config, policy, from, name, to, trunk, at, label string
+	marks                                            uint32
+	told, offline, asJSON, exitCode                  bool
 }
 
 func newExplain() *cobra.Command {
@@ -35,9 +35,10 @@ func newExplain() *cobra.Command {
 		Use:   "explain --from NUMBER",
 		Short: "Tell what becomes of a call, and why",
 		Long: "Tells what the policy makes of a call: how the number is read, each rule in its order with the term on\n" +
-			"which it fails, and the verdict. The caller is taken for one who never called before.\n\n" +
-			"If the policy asks for it Juhe is asked about the number, which costs one query; not so with --label or\n" +
-			"--marks, which say what Juhe would, or with --offline.\n\n" +
+			"which it fails, the verdict, and what that puts on the wire. What is remembered of the caller comes from\n" +
+			"the running process, or without one from its files.\n\n" +
+			"If the policy asks for it and nothing is remembered somebody is asked about the number, which costs a\n" +
+			"query; not so with --label or --marks, which say what Juhe would, or with --offline.\n\n" +
 			"Exit codes with --exit-code: 0 allow, 10 tag, 11 reject, 12 divert.",
 		Args: func(cmd *cobra.Command, args []string) error { // cobra itself looks at flags too late to call it usage
 			return errors.Join(cobra.NoArgs(cmd, args), cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups())
@@ -51,6 +52,9 @@ func newExplain() *cobra.Command {
 			print := e.print
 			if q.asJSON {
 				print = e.printJSON
+			}
+			for _, note := range e.notes {
+				cmd.PrintErrln(note)
 			}
 			err = print(cmd.OutOrStdout())
 			if q.exitCode {
@@ -66,6 +70,7 @@ func newExplain() *cobra.Command {
 	f.StringVar(&q.name, "name", "", "display `name` of the caller")
 	f.StringVar(&q.to, "to", "", "`number` that is called")
 	f.StringVar(&q.trunk, "trunk", "", "`trunk` that the call comes by (default: the first of the configuration)")
+	f.StringVar(&q.policy, "policy", "", "`file` of a policy to try (default: the one of the configuration)")
 	f.StringVar(&q.at, "at", "", "`time` of the call, as in \"2026-11-28 23:00\" in the policy's zone or as in RFC 3339 (default: now)")
 	f.StringVar(&q.label, "label", "", "what Juhe says: the `label`, as in 推销")
 	f.Uint32Var(&q.marks, "marks", 0, "what Juhe says: how many `people` marked the number")
@@ -81,9 +86,12 @@ func newExplain() *cobra.Command {
 
 // explained is a call and how the policy comes to its verdict.
 type explained struct {
-	facts  screening.Facts
-	known  bool // what is known of the caller comes from a lookup
-	policy *screening.Policy
+	facts   screening.Facts
+	known   bool // what is known of the caller comes from a lookup
+	running bool // there is a process to ask
+	policy  *screening.Policy
+	wire    []string // see [sipagent.Foretell]
+	notes   []string // about the answer
 	screening.Explanation
 }
 
@@ -92,28 +100,36 @@ func (q *question) answer(ctx context.Context) (e explained, err error) {
 	if err != nil {
 		return e, err
 	}
-	if e.policy, err = readPolicy(c); err != nil {
+	if e.policy, err = c.tried(q.policy); err != nil {
 		return e, err
 	}
 	call, err := q.call(c, e.policy.Zone())
 	if err != nil {
 		return e, exitWith(exitUsage, err)
 	}
-	engine, err := screening.New(c.engine(e.policy, nil, nil, zerolog.Nop()))
-	if err != nil {
+	if err := e.remember(ctx, c, call); err != nil {
 		return e, err
 	}
-	e.facts = engine.Facts(call)
 	switch {
 	case q.told:
-		e.learn(q.reputation())
-	case !q.offline && e.policy.NeedsLookup(e.facts):
-		if err := e.lookUp(ctx, c); err != nil {
+		e.known, e.facts.Reputation, e.facts.Source = true, q.reputation(c), screening.SourceQuery
+	case e.policy.NeedsLookup(e.facts):
+		if err := e.lookUp(ctx, c, q); err != nil {
 			return e, err
 		}
 	}
 	e.Explanation = e.policy.Explain(e.facts, e.known)
+	e.wire = sipagent.Foretell(sipagent.Options{PBX: sipagent.PBX{ASCII: c.PBX.ASCII}}, e.decision())
 	return e, nil
+}
+
+// decision returns what the process would decide.
+func (e *explained) decision() screening.Decision {
+	f := &e.facts
+	return screening.Decision{
+		Call: f.Call, Number: f.Number, Called: f.Called, Reputation: f.Reputation, Source: f.Source, Failed: f.Failed,
+		Verdict: e.Verdict, Mode: e.policy.Mode(), Policy: e.policy.Revision(),
+	}
 }
 
 // call returns the call as a trunk would bring it, or says which flag is wrong.
@@ -138,36 +154,12 @@ func (q *question) call(c *config, zone *time.Location) (screening.Call, error) 
 }
 
 // reputation returns what the flags say that Juhe does.
-func (q *question) reputation() screening.Reputation {
-	r := screening.Reputation{Label: q.label, Marks: int(q.marks)}
-	if words, err := directory.NewCategories(nil); err == nil { // of no table there is nothing wrong
+func (q *question) reputation(c *config) screening.Reputation {
+	r := screening.Reputation{Label: q.label, Marks: int(q.marks), Directory: juhe.Name}
+	if words, err := directory.NewCategories(c.Directories.texts()); err == nil { // the configuration was checked
 		r.Category, _ = words.Find(q.label)
 	}
 	return r
-}
-
-func (e *explained) learn(r screening.Reputation) {
-	e.known, e.facts.Reputation, e.facts.Source = true, r, screening.SourceQuery
-}
-
-// lookUp asks Juhe about the caller. That it does not answer is one more fact.
-func (e *explained) lookUp(ctx context.Context, c *config) error {
-	client, err := openJuhe(c, zerolog.Nop(), nil)
-	if errors.Is(err, juhe.ErrNoKey) {
-		return exitWith(exitConfiguration, fmt.Errorf("%w: the policy asks for a lookup: name a key, or use --offline or --label", err))
-	}
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, longestQuery)
-	defer cancel()
-	r, err := client.Lookup(ctx, e.facts.Number)
-	if err != nil {
-		e.known, e.facts.Failed = true, err
-		return nil
-	}
-	e.learn(r)
-	return nil
 }
 
 // verdict returns the exit code of the verdict.

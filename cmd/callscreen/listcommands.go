@@ -93,14 +93,7 @@ func (c *config) changeLists(ctx context.Context, ch listChange, told io.Writer)
 			_, err = fmt.Fprintln(told, "callscreen is not running: the file of the list is changed, for the next process")
 		}
 	}
-	var refused console.Error
-	if errors.As(err, &refused) && refused.Status == http.StatusNotFound {
-		return done, exitWith(exitNothingFound, err)
-	}
-	if errors.As(err, &refused) && refused.Status == http.StatusBadRequest {
-		return done, exitWith(exitUsage, err)
-	}
-	return done, err
+	return done, refused(err)
 }
 
 func (c *config) changeFiles(ch listChange) (listChanged, error) {

@@ -32,6 +32,23 @@ func (c *config) withLists(p *screening.Policy) (*screening.Policy, error) {
 	return lists.on(p), nil
 }
 
+// tried reads and compiles the policy in a file that somebody wants to try, or without
+// one that of c. The lists that commands write would be in force with it too.
+func (c *config) tried(file string) (*screening.Policy, error) {
+	if file == "" {
+		return readPolicy(c)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, exitWith(exitConfiguration, err)
+	}
+	p, err := compilePolicy(file, text, sums{})
+	if err != nil {
+		return nil, err
+	}
+	return c.withLists(p)
+}
+
 // policy reads and compiles the policy alone, and notes what its files hold.
 func (c *config) policy(read sums) (*screening.Policy, error) {
 	text, err := read.file(c.Policy)

@@ -13,6 +13,7 @@ func (p *process) policyRoutes() []console.Route {
 			_ = p.policy.reload() // the answer tells
 			return p.policy.now.Load().told(), nil
 		}},
+		{Pattern: "POST /past", Do: p.pastRoute},
 		{Pattern: "GET /lists", Do: func(*http.Request) (any, error) { return p.policy.entries(), nil }},
 		{Pattern: "POST /lists", Do: func(r *http.Request) (any, error) {
 			var ch listChange

@@ -5,14 +5,12 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"callscreen/audit"
 	"callscreen/audit/store"
-	"callscreen/screening"
 )
 
 // replayed is what replay was asked.
@@ -58,7 +56,7 @@ func (q *replayed) run(ctx context.Context) (*retrial, error) {
 	}
 	var t *retrial
 	err = reading(q.config, func(c *config, r *store.Reader) error {
-		p, err := q.tried(c)
+		p, err := c.tried(q.policy)
 		if err != nil {
 			return err
 		}
@@ -73,21 +71,4 @@ func (q *replayed) run(ctx context.Context) (*retrial, error) {
 		return err
 	})
 	return t, err
-}
-
-// tried returns the policy to try, with the lists that commands write: they would be in
-// force with it too.
-func (q *replayed) tried(c *config) (*screening.Policy, error) {
-	if q.policy == "" {
-		return readPolicy(c)
-	}
-	text, err := os.ReadFile(q.policy)
-	if err != nil {
-		return nil, exitWith(exitConfiguration, err)
-	}
-	p, err := compilePolicy(q.policy, text, sums{})
-	if err != nil {
-		return nil, err
-	}
-	return c.withLists(p)
 }
