@@ -17,8 +17,8 @@ import (
 )
 
 // writeCertificates writes ca.pem, and cert.pem with key.pem, which are good for
-// every address of a block and for ::1.
-func writeCertificates(dir string, addrs func(host byte) netip.Addr) error {
+// every address of the blocks and for ::1.
+func writeCertificates(dir string, blocks ...func(host byte) netip.Addr) error {
 	hour := time.Hour
 	authority := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "e2e authority"}, IsCA: true, BasicConstraintsValid: true,
@@ -29,8 +29,10 @@ func writeCertificates(dir string, addrs func(host byte) netip.Addr) error {
 		NotBefore: authority.NotBefore, NotAfter: authority.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, IPAddresses: []net.IP{net.IPv6loopback},
 	}
-	for host := range 254 {
-		leaf.IPAddresses = append(leaf.IPAddresses, addrs(byte(1+host)).AsSlice())
+	for _, addr := range blocks {
+		for host := range 254 {
+			leaf.IPAddresses = append(leaf.IPAddresses, addr(byte(1+host)).AsSlice())
+		}
 	}
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	key, err2 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

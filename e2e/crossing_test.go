@@ -15,7 +15,7 @@ import (
 // crossing is how a callscreen between the two Asterisk passes calls on.
 type crossing struct {
 	in, on string // transports towards the carrier and towards the PBX
-	ipv6   bool   // towards the carrier
+	ipv6   bool   // towards the carrier, by UDP
 	lossy  bool   // every tenth datagram is lost
 }
 
@@ -42,7 +42,7 @@ var crossingConfig = template.Must(template.New("").Parse(`listen:
 {{- end}}
 trunks:
   - name: carrier
-    networks: [{{.Trunk.Network}}]
+    networks: ["{{.Trunk.Network}}"]
     listen: outside
     targets: ["sip:{{.Trunk.Target}}"]
     trust_identity: true
@@ -92,15 +92,15 @@ func (l *telecom) newSide(t *testing.T, a *asterisk, transport string) side {
 	return s
 }
 
-// newSide6 lays out the side of the carrier by IPv6, which has one address, and
-// no TLS.
-func (l *telecom) newSide6(t *testing.T, transport string) side {
+// newSide6 lays out the side of the carrier by IPv6 and UDP, where this machine
+// has one address.
+func (l *telecom) newSide6(t *testing.T) side {
 	t.Helper()
 	loopback := netip.IPv6Loopback()
 	own, near, far := freePort(t, loopback), freePort(t, loopback), freePort(t, loopback)
 	return side{
-		Listen: fmt.Sprintf("[%q]", transport+":"+own.String()), Advertise: near.String(), Network: netip.PrefixFrom(loopback, 128),
-		entry: fmt.Sprintf("%s;transport=%s", near, transport), Target: fmt.Sprintf("%s;transport=%s", far, transport),
+		Listen: fmt.Sprintf("[%q]", "udp:"+own.String()), Advertise: near.String(), Network: netip.PrefixFrom(loopback, 128),
+		entry: near.String() + ";transport=udp", Target: far.String() + ";transport=udp",
 		near: wireEnd{own: near, peer: l.carrier6}, far: wireEnd{own: far, peer: own},
 	}
 }
@@ -110,7 +110,7 @@ func (l *telecom) newCrossing(t *testing.T, c crossing, s setting) *office {
 	t.Helper()
 	outside, inside := l.newSide(t, l.carrier, c.in), l.newSide(t, l.pbx, c.on)
 	if c.ipv6 {
-		outside = l.newSide6(t, c.in)
+		outside = l.newSide6(t)
 	}
 	o := &office{t: t, dir: t.TempDir(), proxy: inside.udp, probe: l.addrs(3), juhe: juhesim.New()}
 	o.outside = newWire(t, l.certificates, outside.near, outside.far, c.lossy)

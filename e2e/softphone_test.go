@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -70,7 +71,7 @@ func newSoftphone(t *testing.T, baresip string, addr, registrar netip.Addr, numb
 		_ = cmd.Process.Kill() // it may have ended
 		_ = cmd.Wait()         // by that signal
 		if t.Failed() {
-			t.Logf("phone %s said:\n%s", number, tail(t, out.Name()))
+			t.Logf("phone %s said:\n%s", number, progress.ReplaceAllString(tail(t, out.Name()), ""))
 		}
 	})
 	p := &softphone{t: t, number: number}
@@ -87,6 +88,9 @@ func newSoftphone(t *testing.T, baresip string, addr, registrar netip.Addr, numb
 	}
 	return p
 }
+
+// progress is what baresip writes ten times a second.
+var progress = regexp.MustCompile(`\S*\[?[\d:]*\] audio=\S+ \(bit/s\)\s*`)
 
 // do gives it a command of its menu: dial, accept, hold, resume, hangup.
 func (p *softphone) do(command, params string) {

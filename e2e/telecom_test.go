@@ -18,11 +18,12 @@ type telecom struct {
 	err  error // why they did not start
 
 	carrier, pbx *asterisk
-	carrier6     netip.AddrPort // the carrier's by IPv6, UDP and TCP
-	certificates string         // folder of cert.pem, key.pem and ca.pem
-	addrs        func(host byte) netip.Addr
-	places       atomic.Int32 // how many addresses are given away
-	phones       chan int     // numbers of phones that are free
+	carrier6     netip.AddrPort             // the carrier's by IPv6 and UDP
+	certificates string                     // folder of cert.pem, key.pem and ca.pem
+	addrs        func(host byte) netip.Addr // from 129 on: where callscreens are seen
+	hidden       func(host byte) netip.Addr // where they are
+	places       atomic.Int32               // of callscreens, taken
+	phones       chan int                   // numbers of phones that are free
 	numbers      atomic.Int64
 }
 
@@ -44,11 +45,11 @@ func telephony(t *testing.T) *telecom {
 }
 
 func (l *telecom) start(tree string) (err error) {
-	l.addrs = loopbackBlock()
+	l.addrs, l.hidden = loopbackBlock(), loopbackBlock()
 	if l.certificates, err = os.MkdirTemp("", "callscreen-e2e-tls-"); err != nil {
 		return err
 	}
-	if err := writeCertificates(l.certificates, l.addrs); err != nil {
+	if err := writeCertificates(l.certificates, l.addrs, l.hidden); err != nil {
 		return err
 	}
 	l.phones = make(chan int, phones)
@@ -101,11 +102,11 @@ func (l *telecom) stop() error {
 // Asterisk see it.
 func (l *telecom) proxies(t *testing.T) (own, seen netip.Addr) {
 	t.Helper()
-	n := l.places.Add(2)
+	n := l.places.Add(1)
 	if n > 126 {
 		t.Fatal("no address is left: let tests share a callscreen")
 	}
-	return l.addrs(128 + byte(n) - 1), l.addrs(128 + byte(n))
+	return l.hidden(byte(n)), l.addrs(128 + byte(n))
 }
 
 // number returns a caller that no other test has.

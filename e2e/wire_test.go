@@ -266,3 +266,10 @@ func (tr trace) received(start string) message { return first(tr.all(false, star
 
 // sent returns the first message sent that begins so; nothing if there is none.
 func (tr trace) sent(start string) message { return first(tr.all(true, start), start) }
+
+// losses is how many datagrams were lost.
+func (w *wire) losses() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lost
+}
