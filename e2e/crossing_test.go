@@ -52,6 +52,7 @@ pbx:
   networks: [{{.PBX.Network}}, {{.Probe}}/32]
   listen: inside
   targets: ["sip:{{.PBX.Target}}"]
+  probe: 0s
 juhe: {url: "{{.Juhe}}", key_file: juhe.key, rate: 0}
 policy: policy.yaml
 state: state

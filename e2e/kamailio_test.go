@@ -141,7 +141,7 @@ func redirectConfig(o *office, directory string) string {
 	at := o.proxy.Addr().As4()
 	at[3] = 4
 	return fmt.Sprintf("listen: [{address: \"udp:%s\"}]\ntrunks: [{name: edge, networks: %s, mode: redirect, budget: 2s}]\n"+
-		"pbx: {networks: %s, targets: \"sip:%s\"}\njuhe: {url: %q, key_file: juhe.key, rate: 0}\nstate: state\n"+
+		"pbx: {networks: %s, targets: \"sip:%s\", probe: 0s}\njuhe: {url: %q, key_file: juhe.key, rate: 0}\nstate: state\n"+
 		"record: {file: record.jsonl, numbers: full}\nhttp: {listen: \"\"}\n",
 		o.proxy, netip.AddrFrom4(at), o.pbx.addr.Addr(), o.pbx.addr, directory)
 }

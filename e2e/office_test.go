@@ -149,6 +149,7 @@ pbx:
   networks: [%s/32]
   listen: main
   targets: ["sip:%s"]
+  probe: 0s
 juhe: {url: %q, key_file: juhe.key, rate: 0}
 policy: policy.yaml
 state: state

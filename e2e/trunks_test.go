@@ -90,7 +90,7 @@ func trunksConfig(o *office, directory string, all []*carrier, shared bool) stri
 		fmt.Fprintf(&trunks, "  - {name: %s, networks: %s, listen: %s, targets: \"sip:%s\", trust_identity: %v, budget: 10s, %s}\n",
 			c.name, c.phone.addr.Addr(), c.listen, c.phone.addr, c.trust, c.habits)
 	}
-	return fmt.Sprintf("listen:\n%strunks:\n%spbx: {listen: office, networks: %s, targets: \"sip:%s\"}\n"+
+	return fmt.Sprintf("listen:\n%strunks:\n%spbx: {listen: office, networks: %s, targets: \"sip:%s\", probe: 0s}\n"+
 		"juhe: {url: %q, key_file: juhe.key, rate: 0}\nstate: state\nrecord: {file: record.jsonl, numbers: full}\nhttp: {listen: \"\"}\n",
 		&listeners, &trunks, o.pbx.addr.Addr(), o.pbx.addr, directory)
 }

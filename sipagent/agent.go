@@ -85,9 +85,8 @@ func newAgent(o Options, bind binder) (*Agent, error) {
 		timers: o.Timers.withDefaults(), limits: o.Limits.withDefaults(), parser: newParser(),
 		owned: map[string][]ownAddr{}, sources: newSources(), turners: map[*listener]*peer{}, setups: map[token]*setup{}, exchanges: map[token]*exchange{},
 	}
-	a.setAim(o)
 	a.works.New = func() any { return a.newWork() }
-	err := a.limits.check()
+	err := errors.Join(a.limits.check(), a.setAim(o))
 	if err != nil {
 		return nil, err
 	}

@@ -17,11 +17,12 @@ type aim struct {
 }
 
 // setAim prepares what newAgent needs of it.
-func (a *aim) setAim(o Options) {
+func (a *aim) setAim(o Options) error {
 	if a.names = o.names; a.names == nil {
 		a.names = resolver{}
 	}
 	a.failover = Failover{After: cmp.Or(o.Failover.After, 3*time.Second), Status: cmp.Or(o.Failover.Status, 480)}
+	return a.failover.check()
 }
 
 // keepAim follows the targets of all peers until ctx ends or stop is called,

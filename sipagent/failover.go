@@ -1,6 +1,7 @@
 package sipagent
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -13,6 +14,17 @@ import (
 type Failover struct {
 	After  time.Duration // how long a target may say nothing before the next one is tried too; default 3s
 	Status int           // what the caller gets when no target takes the call; default 480
+}
+
+// FailoverStatuses are those that Failover.Status may be.
+func FailoverStatuses() []int { return []int{404, 408, 480, 486, 500, 502, 503, 504} }
+
+// check reports what is wrong.
+func (f Failover) check() error {
+	if !slices.Contains(FailoverStatuses(), f.Status) {
+		return fmt.Errorf("sipagent: status %d for calls that no target takes: %v are possible", f.Status, FailoverStatuses())
+	}
+	return nil
 }
 
 // fork is what we keep of a call at one place, beside the leg there.

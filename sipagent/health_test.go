@@ -66,6 +66,9 @@ func TestProbe(t *testing.T) {
 			if got := c.state(0); !strings.HasPrefix(got, "up ") || status == "200 OK" && got != "up 20ms" {
 				t.Errorf("after %s it is %s", status, got)
 			}
+			if status == "200 OK" {
+				c.counts(map[string]float64{"callscreen_target_rtt_seconds{pbx,sip:192.168.1.10:5060}": 0.02})
+			}
 			again := c.asked(0, answered, 9, 11)
 			if again.header("Call-ID") == m.header("Call-ID") || again.header("Via") == m.header("Via") {
 				t.Errorf("the next OPTIONS is the same: %q", again)
@@ -171,6 +174,11 @@ func TestCallsTellWhoIsDown(t *testing.T) {
 		if got := c.state(0); got != "silent" {
 			t.Errorf("it is %s, want silent", got)
 		}
+		c.counts(map[string]float64{
+			"failovers_total{silent}": 1, "failovers_total{busy}": 0, "callscreen_target_up{pbx,sip:192.168.1.10:5060}": 0,
+			"callscreen_target_up{pbx,sip:192.168.1.11:5060}": 1, "callscreen_target_up{carrier,sip:203.0.113.10:5060}": 1,
+			"callscreen_target_addresses{pbx,sip:192.168.1.10:5060}": 1,
+		})
 		c.pbxs[0].heardAll()
 		start = time.Now()
 		for i := range 5 {

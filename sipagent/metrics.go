@@ -130,6 +130,7 @@ func (a *Agent) Describe(ch chan<- *prometheus.Desc) {
 	} {
 		ch <- d
 	}
+	describeTargets(ch)
 }
 
 // Collect implements [prometheus.Collector]. Label values come from closed sets:
@@ -156,6 +157,7 @@ func (a *Agent) Collect(ch chan<- prometheus.Metric) {
 			}
 		}
 	}
+	a.collectTargets(ch)
 	count(overLimitDesc, a.overLimit.Load())
 	count(fullDesc, a.full.Load())
 	all := a.all()

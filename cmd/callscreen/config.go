@@ -26,9 +26,10 @@ type config struct {
 	Notify notifyConfig `yaml:"notify"`
 	HTTP   httpConfig   `yaml:"http"`
 
-	Control string       `yaml:"control"` // empty: none
-	Timers  timersConfig `yaml:"timers"`
-	Limits  limitsConfig `yaml:"limits"`
+	Control  string         `yaml:"control"` // empty: none
+	Timers   timersConfig   `yaml:"timers"`
+	Failover failoverConfig `yaml:"failover"`
+	Limits   limitsConfig   `yaml:"limits"`
 
 	file   string
 	source []byte // for the places of what turns out wrong later
@@ -53,6 +54,7 @@ type trunkConfig struct {
 	Networks      []network      `yaml:"networks,one"`
 	Listen        string         `yaml:"listen"`
 	Targets       []targetConfig `yaml:"targets,one"`
+	Probe         time.Duration  `yaml:"probe"` // 0: never
 	Mode          string         `yaml:"mode"`
 	Register      bool           `yaml:"register"`
 	GoOn          int            `yaml:"go_on"`
@@ -67,6 +69,7 @@ type pbxConfig struct {
 	Networks []network      `yaml:"networks,one"`
 	Listen   string         `yaml:"listen"`
 	Targets  []targetConfig `yaml:"targets,one"`
+	Probe    time.Duration  `yaml:"probe"` // 0: never
 	ASCII    bool           `yaml:"ascii"`
 }
 
@@ -140,7 +143,7 @@ func (t *trunkConfig) SetDefaults() {
 func defaultConfig() *config {
 	c := &config{
 		Listen: make([]listenConfig, 1),
-		PBX:    pbxConfig{Listen: mainListener},
+		PBX:    pbxConfig{Listen: mainListener, Probe: defaultProbe},
 		Juhe: juheConfig{
 			URL: "https://apis.juhe.cn/mobileVerify/query", Method: "post", Country: "86", LandlineFormat: "0571…",
 			Rate: 5,
@@ -149,13 +152,14 @@ func defaultConfig() *config {
 			Size: 100_000, Known: 24 * time.Hour, Unknown: 6 * time.Hour, Failed: 30 * time.Second,
 			Stale: 7 * 24 * time.Hour, Outage: 30 * 24 * time.Hour, Jitter: 0.1,
 		},
-		Policy: "policy.yaml",
-		State:  "/var/lib/callscreen",
-		Record: defaultRecord(),
-		HEP:    hepConfig{Agent: 2001},
-		Notify: notifyConfig{Digest: "09:00"},
-		Timers: timersConfig{T1: 500 * time.Millisecond, C: 10 * time.Minute, Idle: 15 * time.Minute, Drain: 5 * time.Second},
-		HTTP:   httpConfig{Listen: "127.0.0.1:8080"},
+		Policy:   "policy.yaml",
+		State:    "/var/lib/callscreen",
+		Record:   defaultRecord(),
+		HEP:      hepConfig{Agent: 2001},
+		Notify:   notifyConfig{Digest: "09:00"},
+		Timers:   timersConfig{T1: 500 * time.Millisecond, C: 10 * time.Minute, Idle: 15 * time.Minute, Drain: 5 * time.Second},
+		Failover: defaultFailover(),
+		HTTP:     httpConfig{Listen: "127.0.0.1:8080"},
 
 		Control: "/run/callscreen/control.sock",
 		Limits: limitsConfig{

@@ -76,7 +76,7 @@ func (k checker) straightBack(i int) {
 
 func (t trunkConfig) agent() sipagent.Trunk {
 	o := sipagent.Trunk{
-		Name: t.Name, Networks: plain(t.Networks), Listen: t.Listen, Targets: agentTargets(t.Targets), TrustIdentity: t.TrustIdentity,
+		Name: t.Name, Networks: plain(t.Networks), Listen: t.Listen, Targets: agentTargets(t.Targets), Probe: t.Probe, TrustIdentity: t.TrustIdentity,
 		Register: t.Register,
 	}
 	switch t.Mode {

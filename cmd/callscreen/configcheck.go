@@ -36,6 +36,7 @@ func (k checker) all() {
 	k.hep()
 	k.notify()
 	k.limits()
+	k.failover()
 }
 
 var (

@@ -6,7 +6,7 @@ import (
 
 // checks tells how each part of the process stands.
 func (p *process) checks() []console.Check {
-	return append(p.checkLookups(), p.checkListeners(), p.policy.check(), p.record.check())
+	return append(p.checkLookups(), p.checkListeners(), p.checkTargets(), p.policy.check(), p.record.check())
 }
 
 // checkListeners: a process that serves listens.

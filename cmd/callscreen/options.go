@@ -43,11 +43,12 @@ func orNone[T time.Duration | float64](v T) T {
 func (c *config) agent(s sipagent.Screener, strip func(string) (string, bool), r sipagent.Recorder, key []byte, log zerolog.Logger) sipagent.Options {
 	o := sipagent.Options{
 		StripLabel: strip,
-		PBX:        sipagent.PBX{Networks: plain(c.PBX.Networks), Listen: c.PBX.Listen, Targets: agentTargets(c.PBX.Targets), ASCII: c.PBX.ASCII},
+		PBX:        sipagent.PBX{Networks: plain(c.PBX.Networks), Listen: c.PBX.Listen, Targets: agentTargets(c.PBX.Targets), Probe: c.PBX.Probe, ASCII: c.PBX.ASCII},
 		Screener:   s, Recorder: r, Key: key,
-		Timers: sipagent.Timers{T1: c.Timers.T1, C: c.Timers.C, Idle: c.Timers.Idle, Drain: c.Timers.Drain},
-		Limits: sipagent.Limits(c.Limits),
-		Logger: log,
+		Timers:   sipagent.Timers{T1: c.Timers.T1, C: c.Timers.C, Idle: c.Timers.Idle, Drain: c.Timers.Drain},
+		Failover: sipagent.Failover(c.Failover),
+		Limits:   sipagent.Limits(c.Limits),
+		Logger:   log,
 	}
 	for _, l := range c.Listen {
 		one := sipagent.Listener{Name: l.Name, Advertise: l.Advertise, TLS: sipagent.TLS(l.TLS)}

@@ -47,7 +47,7 @@ func (o *office) text() string {
 	return fmt.Sprintf(`
 listen: [{address: "udp:127.0.0.1:0"}]
 trunks: [{name: carrier, networks: "%[1]v", targets: "sip:%[1]v"}]
-pbx: {networks: "%[2]v", targets: "sip:%[2]v"}
+pbx: {networks: "%[2]v", targets: "sip:%[2]v", probe: 0s}
 state: state
 control: control.sock
 record: {file: record.jsonl}
