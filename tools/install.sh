@@ -4,7 +4,7 @@
 set -euo pipefail
 packages=(
   gcc libc6-dev # the race detector
-  git postgresql
+  git postgresql systemd # systemd: it checks the units of configs/systemd
   sip-tester kamailio sngrep baresip-core mmdebstrap # mmdebstrap: tools/asterisk.sh
 )
 
