@@ -168,6 +168,7 @@ func TestCallsUnderOddBodies(t *testing.T) {
 				if !failed {
 					answers++
 				}
+				noKey(t, d.Failed, x.Client, x.log)
 			})
 		})
 	}

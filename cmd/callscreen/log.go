@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	stdlog "log"
 	"os"
 	"time"
 
@@ -25,6 +26,10 @@ func newLog(to *os.File) (log zerolog.Logger, stop func()) {
 	})
 	return direct.Output(queue), func() { drainLog(queue) }
 }
+
+// muteLibraries ends what libraries write to standard error by themselves: net/http
+// repeats there what servers send, and a server may send back our key.
+func muteLibraries() { stdlog.SetOutput(io.Discard) }
 
 func drainLog(queue io.Closer) {
 	done := make(chan struct{})

@@ -46,6 +46,7 @@ func exitWith(code int, err error) error {
 
 func main() {
 	zerolog.ErrorFieldName = "err" // as docs/CONVENTIONS.md has it
+	muteLibraries()
 	os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr))
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"io"
 	"net"
 	"net/http"
@@ -13,20 +12,7 @@ import (
 // stop ends it.
 func (o *office) withHTTP(listen string) (p *process, stop func()) {
 	o.t.Helper()
-	text := strings.Replace(o.text(), `http: {listen: ""}`, `http: {listen: "`+listen+`"}`, 1)
-	p, err := build(mustConfig(o.t, o.path("callscreen.yaml"), text), o.logger())
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- p.run(ctx) }() // ends by stop
-	return p, func() {
-		cancel()
-		if err := <-ended; err != nil {
-			o.t.Errorf("run = %v, want nil", err)
-		}
-	}
+	return o.startWith(strings.Replace(o.text(), `http: {listen: ""}`, `http: {listen: "`+listen+`"}`, 1))
 }
 
 func TestMetricsOfTheProcess(t *testing.T) {

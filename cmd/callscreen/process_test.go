@@ -59,7 +59,13 @@ http: {listen: ""}
 // start runs a process until the test or stop ends it.
 func (o *office) start(more string) (p *process, stop func()) {
 	o.t.Helper()
-	p, err := build(o.config(more), o.logger())
+	return o.startWith(o.text() + more)
+}
+
+// startWith is start with a configuration of its own.
+func (o *office) startWith(text string) (p *process, stop func()) {
+	o.t.Helper()
+	p, err := build(mustConfig(o.t, o.path("callscreen.yaml"), text), o.logger())
 	if err != nil {
 		o.t.Fatal(err)
 	}

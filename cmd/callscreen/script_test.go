@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the program itself as testdata/script has it. Beside what
 // testscript knows, a script has JUHE, the URL of a simulated Juhe that takes the
-// key "good" alone, and DOWN, one where nobody listens.
+// key "good" alone, DOWN, one where nobody listens, and ECHO, one that sends back what it is asked.
 func TestScripts(t *testing.T) {
 	sim := juhesim.New()
 	sim.RequireKey("good")
@@ -34,6 +34,7 @@ func TestScripts(t *testing.T) {
 	defer server.Close()
 	gone := httptest.NewServer(nil)
 	gone.Close()
+	echo := faultyServer(t, echoesLate)
 	t.Run("", func(t *testing.T) { // ends when all scripts have
 		testscript.Run(t, testscript.Params{
 			Dir:                 "testdata/script",
@@ -41,6 +42,7 @@ func TestScripts(t *testing.T) {
 			Setup: func(e *testscript.Env) error {
 				e.Setenv("JUHE", server.URL+juhesim.Path)
 				e.Setenv("DOWN", gone.URL+juhesim.Path)
+				e.Setenv("ECHO", "http://"+echo+juhesim.Path)
 				return nil
 			},
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){
