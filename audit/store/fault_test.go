@@ -16,6 +16,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"callscreen/audit/store/pgtest"
 	"callscreen/screening"
 )
 
@@ -133,16 +134,16 @@ func (b *syncBuffer) String() string {
 
 func TestPostgresStoppedAndStarted(t *testing.T) {
 	t.Parallel()
-	server, err := newServer()
-	needed(t, server, err)
-	t.Cleanup(server.remove)
-	o := Options{URL: server.create(t), Spool: filepath.Join(t.TempDir(), "spool")}
+	server, err := pgtest.New()
+	pgtest.Needed(t, server, err)
+	t.Cleanup(server.Remove)
+	o := Options{URL: server.Create(t), Spool: filepath.Join(t.TempDir(), "spool")}
 	s := open(t, o)
 	l := startLoad(s)
 	for range 2 {
-		server.stop()
+		server.Stop()
 		lasting(t, s, spooling)
-		if err := server.start(); err != nil {
+		if err := server.Start(); err != nil {
 			t.Fatal(err)
 		}
 		await(t, s, "database again", func(st State) bool { return st.Up })
