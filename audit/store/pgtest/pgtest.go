@@ -137,7 +137,9 @@ func (s *Server) Remove() {
 }
 
 // URL returns the URL of a database.
-func (s *Server) URL(database string) string { return "postgres://tests@/" + database + "?host=" + s.dir }
+func (s *Server) URL(database string) string {
+	return "postgres://tests@/" + database + "?host=" + s.dir
+}
 
 // Create makes a database and returns its URL.
 func (s *Server) Create(t testing.TB) string {
