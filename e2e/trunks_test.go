@@ -28,6 +28,7 @@ type screened struct {
 	From  string // the caller in the record
 	Asked string // country and number that Juhe was asked for
 	Rang  string // the identity that the PBX got
+	Told  string // the trunk that the PBX was told
 }
 
 // Three carriers that trust, write and prefix numbers in ways of their own: the
@@ -60,10 +61,10 @@ func testTrunks(t *testing.T, shared bool) {
 		from, asserted string
 		want           screened
 	}{
-		{0, "10086", "988886666", screened{"hangzhou", "057188886666", "86 057188886666", `"` + label + ` Zhang San" <sip:988886666@carrier>`}},
-		{1, "10086", "778888886666", screened{"beijing", "01088886666", "86 01088886666", "<sip:778888886666@carrier>"}},
-		{2, "9988886666", "95204657", screened{"hongkong", "+85288886666", "852 88886666", `"Zhang San" <sip:9988886666@carrier>`}},
-		{2, "+8613900000002", "95204657", screened{"hongkong", "13900000002", "86 13900000002", `"Zhang San" <sip:+8613900000002@carrier>`}},
+		{0, "10086", "988886666", screened{"hangzhou", "057188886666", "86 057188886666", `"` + label + ` Zhang San" <sip:988886666@carrier>`, "hangzhou"}},
+		{1, "10086", "778888886666", screened{"beijing", "01088886666", "86 01088886666", "<sip:778888886666@carrier>", "beijing"}},
+		{2, "9988886666", "95204657", screened{"hongkong", "+85288886666", "852 88886666", `"Zhang San" <sip:9988886666@carrier>`, "hongkong"}},
+		{2, "+8613900000002", "95204657", screened{"hongkong", "13900000002", "86 13900000002", `"Zhang San" <sip:+8613900000002@carrier>`, "hongkong"}},
 	} {
 		if diff := cmp.Diff(tt.want, o.screenedBy(all[tt.by], tt.from, tt.asserted, &asked)); diff != "" {
 			t.Errorf("a call from %s and %s by %s (-want +got):\n%s", tt.from, tt.asserted, all[tt.by].name, diff)
@@ -107,7 +108,7 @@ func (o *office) screenedBy(c *carrier, from, asserted string, asked *questions)
 	c.phone.send(d.ack(c.phone.want("SIP/2.0 486 ")))
 	o.pbx.want("ACK ")
 	e := o.recorded(d.id)
-	return screened{Trunk: e.Trunk, From: e.From, Rang: rang(invite), Asked: asked.since()}
+	return screened{Trunk: e.Trunk, From: e.From, Rang: rang(invite), Told: invite.header("X-Screen-Trunk"), Asked: asked.since()}
 }
 
 // questions are what Juhe is asked for.

@@ -13,7 +13,7 @@ import (
 // the INVITE that the PBX gets. The new display name stands alone in its From; it is
 // that of the other identity headers too. In observe mode there is nothing.
 func Foretell(o Options, d screening.Decision) []string {
-	a := &Agent{asciiLabels: o.PBX.ASCII, log: zerolog.Nop()}
+	a := &Agent{asciiLabels: o.PBX.ASCII, manyTrunks: len(o.Trunks) > 1, log: zerolog.Nop()}
 	v := d.Effective()
 	switch {
 	case v.Action == screening.Reject:
@@ -26,7 +26,7 @@ func Foretell(o Options, d screening.Decision) []string {
 	if v.Action == screening.Divert && oneLine(v.Target) {
 		first = "INVITE " + v.Target + " SIP/2.0"
 	}
-	headers := append(verdictHeaders(d), a.wanted(v)...)
+	headers := append(a.verdictHeaders(d), a.wanted(v)...)
 	if label := a.labelOf(v); label != "" {
 		shown := d.Call.Name
 		if shown == "" && !d.Call.Withheld {

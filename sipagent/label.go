@@ -172,15 +172,16 @@ func escapes(b []byte) bool {
 
 // putVerdict adds the headers that tell the PBX's dialplan what was decided.
 func (w *work) putVerdict(m *wire.Message, d screening.Decision, less thrift) {
-	for _, h := range verdictHeaders(d) {
+	for _, h := range w.verdictHeaders(d) {
 		if !less.leavesOut(h.name) {
 			w.insert(m.Body-2, h.name, ": ", h.value, "\r\n")
 		}
 	}
 }
 
-// verdictHeaders are the headers that tell what was decided, and why.
-func verdictHeaders(d screening.Decision) []header {
+// verdictHeaders are the headers that tell what was decided, and why; and by which
+// trunk the call came, if there are several, since the PBX gets all calls from us.
+func (a *Agent) verdictHeaders(d screening.Decision) []header {
 	all := []header{{"X-Call-Screen", outcomeNames[outcomeOf(d)] + ";rule=" + d.Verdict.Rule}}
 	if c := d.Reputation.Category; c != "" {
 		all = append(all, header{"X-Spam-Class", string(c)}, header{"X-Spam-Count", strconv.Itoa(d.Reputation.Marks)},
@@ -188,6 +189,9 @@ func verdictHeaders(d screening.Decision) []header {
 	}
 	if d.Verdict.ASCII != "" {
 		all = append(all, header{"X-Spam-Label", d.Verdict.ASCII})
+	}
+	if a.manyTrunks {
+		all = append(all, header{"X-Screen-Trunk", d.Call.Trunk})
 	}
 	return all
 }

@@ -53,7 +53,7 @@ func (s *setup) redirect(w *work, d *screening.Decision) {
 	if name := w.assertion(s.msg, s.from, *d); name != "" {
 		extra = append(extra, header{"P-Asserted-Identity", name})
 	}
-	extra = append(append(extra, verdictHeaders(*d)...), w.wanted(d.Verdict)...)
+	extra = append(append(extra, w.verdictHeaders(*d)...), w.wanted(d.Verdict)...)
 	s.respond(w, 302, "", extra)
 }
 
