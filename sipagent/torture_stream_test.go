@@ -11,58 +11,75 @@ import (
 	"time"
 )
 
-// TestTortureOverTCP sends the messages of RFC 4475 and RFC 5118 by TCP. What a
-// message may cause is what it may cause by UDP, but that one which cannot be
-// told from what follows it ends its connection, and that one alone.
+// TestTortureOverTCP sends the messages of RFC 4475 and RFC 5118 by TCP, from
+// either side to one that has UDP. What a message may cause is what it may cause
+// by UDP, but that one which cannot be told from what follows it ends its
+// connection, and that one alone.
 func TestTortureOverTCP(t *testing.T) {
 	for _, m := range manifest(t) {
 		t.Run(m.file, func(t *testing.T) {
 			t.Parallel()
 			r := newMixedRig(t, sides{carrier: "tcp", pbx: "udp"}, allowed)
-			bad := newLine(t, "127.0.0.1", nil) // good calls have a connection of their own
-			bad.proxy = r.carrier.proxy
-			sent := viaPort(torture(t, m.source, m.file), bad)
-			conn, err := (&line{}).dial(bad.proxy)
-			if err != nil {
-				t.Fatal(err)
-			}
-			l := bad.conn.(*line)
-			l.mu.Lock()
-			l.own = conn
-			l.mu.Unlock()
-			l.keep(conn)
-			bad.sendRaw([]byte(sent))
-			answers, closed := bad.settle()
-			more, forwards := goodCall(r.carrier, r.pbx, m.file)
-			if len(more) != 0 {
-				t.Errorf("answered on another connection: %q", more)
-			}
-			answers = slices.DeleteFunc(answers, func(a msg) bool { return strings.HasPrefix(string(a), "SIP/2.0 100 ") })
-			got := reaction(answers, forwards)
-			if m.file == "dblreq.dat" { // two messages, where by UDP it is one
-				if len(answers) != 1 || len(forwards) != 1 || !strings.HasPrefix(string(answers[0]), "SIP/2.0 403 ") {
-					t.Errorf("answers %q, forwarded %q; want 403 to the first and the second forwarded", answers, forwards)
-				}
-				return
-			}
-			switch length, told := lengthOnStreams([]byte(sent)); {
-			case told && length > len(sent): // takes what follows for its body
-				if got != "fwd" {
-					t.Errorf("%s, want fwd", got)
-				}
-			case !told:
-				if got != "drop" || !closed {
-					t.Errorf("%s, closed %v; want its connection closed and nothing else", got, closed)
-				}
-			case !m.expected(got, "trunk"):
-				t.Errorf("%s, want one of %q or, where lenient, %q; answers %q, forwarded %q", got, m.want, m.soft, answers, forwards)
-			}
-			if n := r.agent.Drops()["panic"]; n != 0 {
-				t.Errorf("%d panics", n)
-			}
-			t.Logf("%s, closed %v", got, closed)
+			m.runOverTCP(t, r, r.carrier, r.pbx, "trunk")
+			r = newMixedRig(t, sides{carrier: "udp", pbx: "tcp"}, allowed)
+			m.runOverTCP(t, r, r.pbx, r.carrier, "PBX")
 		})
 	}
+}
+
+// runOverTCP sends the message on a connection of its own, beside that of the
+// good call.
+func (m tortured) runOverTCP(t *testing.T, r *rig, from, to *phone, name string) {
+	t.Helper()
+	bad := newLine(t, "127.0.0.1", nil)
+	bad.proxy = from.proxy
+	sent := viaPort(torture(t, m.source, m.file), bad)
+	bad.connect()
+	bad.sendRaw([]byte(sent))
+	answers, closed := bad.settle()
+	more, forwards := goodCall(from, to, m.file+"-"+name)
+	if len(more) != 0 {
+		t.Errorf("from the %s: answered on another connection: %q", name, more)
+	}
+	answers = slices.DeleteFunc(answers, func(a msg) bool { return strings.HasPrefix(string(a), "SIP/2.0 100 ") })
+	got := reaction(answers, forwards)
+	length, told := lengthOnStreams([]byte(sent))
+	switch {
+	case m.file == "dblreq.dat": // two messages, where by UDP it is one
+		if len(answers) != 1 || len(forwards) != 1 || !strings.HasPrefix(string(answers[0]), "SIP/2.0 403 ") {
+			t.Errorf("from the %s: answers %q, forwarded %q; want 403 to the first and the second forwarded", name, answers, forwards)
+		}
+	case told && length > len(sent): // takes what follows for its body
+		if got != "fwd" {
+			t.Errorf("from the %s: %s, want fwd", name, got)
+		}
+	case !told:
+		if got != "drop" || !closed {
+			t.Errorf("from the %s: %s, closed %v; want its connection closed and nothing else", name, got, closed)
+		}
+	case !m.expected(got, name):
+		t.Errorf("from the %s: %s, want one of %q or, where lenient, %q; answers %q, forwarded %q", name, got, m.want, m.soft, answers, forwards)
+	case got == "fwd" && !m.answer:
+		m.checkForwarded(t, sent, forwards[0], bad, to)
+	}
+	if n := r.agent.Drops()["panic"]; n != 0 {
+		t.Errorf("%d panics", n)
+	}
+	t.Logf("from the %s: %s, closed %v", name, got, closed)
+}
+
+// connect opens a connection for what a phone has to say, and for the answers.
+func (p *phone) connect() {
+	p.t.Helper()
+	l := p.conn.(*line)
+	conn, err := (&line{}).dial(p.proxy)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	l.mu.Lock()
+	l.own = conn
+	l.mu.Unlock()
+	l.keep(conn)
 }
 
 // settle sends requests that are answered at once until one is, or the
