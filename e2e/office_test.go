@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,6 +38,7 @@ type setting struct {
 	drain  time.Duration                   // default: patience
 	more   string                          // of the configuration
 	kept   bool                            // its socket outlives the process, as under systemd
+	under  []string                        // what runs it, as prlimit does
 }
 
 // enforcePolicy refuses fraud and one number that needs no lookup, labels sales,
@@ -67,6 +69,7 @@ type office struct {
 	pbx     *phone
 	juhe    *juhesim.Sim
 	service service
+	under   []string
 
 	// Between two Asterisk: the wires to them, and where these send calls, as ADDRESS:PORT;transport=NAME.
 	outside, inside    *wire
@@ -85,6 +88,7 @@ func newOffice(t *testing.T, s setting) *office {
 		carrier: newPhone(t, ip(2)), pbx: newPhone(t, ip(3)),
 	}
 	o.carrier.proxy, o.pbx.proxy, o.probe = o.proxy, o.proxy, o.pbx.addr.Addr()
+	o.under = s.under
 	if s.kept {
 		o.service = newService(t, o.proxy)
 	}
@@ -194,7 +198,7 @@ func (o *office) read(name string) string {
 // that nothing of it is lost when it is killed.
 func (o *office) start() {
 	o.t.Helper()
-	cmd := o.service.command("run", "--config", "callscreen.yaml")
+	cmd := o.service.command(append(slices.Clip(o.under), binary, "run", "--config", "callscreen.yaml"))
 	cmd.Dir = o.dir
 	cmd.Stdout, cmd.Stderr = o.appendTo("stdout"), o.appendTo("stderr")
 	if err := cmd.Start(); err != nil {

@@ -59,13 +59,13 @@ func (s service) listen() {
 	}
 }
 
-// command is a callscreen that has what the manager gives. Its process must know
-// its own number beforehand, for which it begins as a shell.
-func (s service) command(args ...string) *exec.Cmd {
+// command is one that has what the manager gives. Its process must know its own
+// number beforehand, for which it begins as a shell.
+func (s service) command(args []string) *exec.Cmd {
 	if s.socket == nil {
-		return exec.Command(binary, args...)
+		return exec.Command(args[0], args[1:]...)
 	}
-	cmd := exec.Command("sh", append([]string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`, binary}, args...)...)
+	cmd := exec.Command("sh", append([]string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`}, args...)...)
 	cmd.ExtraFiles = []*os.File{s.socket}
 	cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "LISTEN_FDNAMES=main", "NOTIFY_SOCKET="+s.notify.LocalAddr().String())
 	return cmd
