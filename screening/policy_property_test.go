@@ -222,6 +222,8 @@ func TestPrecedence(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v\n%s", err, naive.text())
 		}
+		more := naive.added(t, drawList(t, 4), drawList(t, 4))
+		p = p.With(more[0], more[1])
 		for range 10 {
 			f := drawAnswer(t, drawCall(t))
 			v := p.Decide(f)
@@ -247,6 +249,31 @@ func TestPrecedence(t *testing.T) {
 			}
 		}
 	})
+}
+
+// added returns lists that a command writes, and takes them for the policy's own.
+func (p *naivePolicy) added(t *rapid.T, allow, block []naiveEntry) (lists [2]*List) {
+	zone, err := time.LoadLocation(p.zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, list := range [][]naiveEntry{allow, block} {
+		var entries []Entry
+		for _, e := range list {
+			entry := Entry{Number: e.number}
+			if e.expires != "" {
+				if entry.Expires, err = readExpiry(e.expires, zone); err != nil {
+					t.Fatal(err)
+				}
+			}
+			entries = append(entries, entry)
+		}
+		if lists[i], err = NewList(entries); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.allow, p.block = append(p.allow, allow...), append(p.block, block...)
+	return lists
 }
 
 // Where no lookup is needed no answer may change what becomes of the call.
