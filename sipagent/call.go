@@ -89,18 +89,21 @@ func divertedBy(m *wire.Message) (uri string) {
 	if uri != "" {
 		return uri
 	}
-	var by, last wire.Span
+	var by, last, mapped wire.Span
 	eachNamed(m, "history-info", func(h *wire.Header) {
 		eachValue(m.Raw, h.Value, func(a wire.Address) {
-			switch mapped, ok := wire.FindParam(m.Raw, a.Params, "mp"); {
+			switch p, ok := wire.FindParam(m.Raw, a.Params, "mp"); {
 			case ok:
-				by = historyEntry(m, mapped.Value.Of(m.Raw))
+				by, mapped = wire.Span{}, p.Value
 			case diverted(m, a):
-				by = last
+				by, mapped = last, wire.Span{}
 			}
 			last = a.URI
 		})
 	})
+	if !mapped.Empty() { // looked up once: a list may be long
+		by = historyEntry(m, mapped.Of(m.Raw))
+	}
 	return string(by.Of(m.Raw))
 }
 

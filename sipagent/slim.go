@@ -28,11 +28,21 @@ func (t thrift) leavesOut(name string) bool {
 	return false
 }
 
+// maxDatagram is the longest that UDP can carry, over IPv6 as well.
+const maxDatagram = 65487
+
 // fit makes the INVITE again with less and less of what we add, until UDP can take
 // it. One that is too long all the same keeps everything: it leaves in fragments
-// anyway.
+// anyway. Where not even they can carry what we add, it leaves without.
 func (s *setup) fit(w *work, to hop, d *screening.Decision) {
-	if d == nil || d.Mode != screening.Enforce || to.socket.transport != overUDP || len(s.sent) <= w.limits.UDPBytes {
+	switch {
+	case d == nil || d.Mode != screening.Enforce || to.socket.transport != overUDP || len(s.sent) <= w.limits.UDPBytes:
+		return
+	case len(s.sent) > maxDatagram:
+		w.nextHop(s.msg) // for its edits
+		s.sent = s.passOn(w, to, nil)
+		return
+	case len(s.msg.Raw) > w.limits.UDPBytes:
 		return
 	}
 	whole := s.sent
