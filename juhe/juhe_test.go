@@ -210,3 +210,25 @@ func TestWarm(t *testing.T) {
 		t.Errorf("%d connections for %d queries, want one for one", opened.Load(), sim.Queries())
 	}
 }
+
+// TestTexts: the office's own table says what a label means, whatever Juhe says it
+// does; a label that says nothing takes the marks with it.
+func TestTexts(t *testing.T) {
+	sim := juhesim.New()
+	sim.Set("13041439112", juhesim.Reply{Type: "推销", Num: 9, FID: 2})
+	base := server(t, sim).URL
+	for label, want := range map[string]screening.Reputation{
+		"推销 ": {Category: screening.CategoryHarassment, Label: "推销", Marks: 9},
+		"广告":  {Category: screening.CategorySales, Label: "推销", Marks: 9},
+		"":    {Category: screening.CategorySales, Label: "推销", Marks: 9},
+	} {
+		c := client(t, base, func(o *juhe.Options) { o.Texts = map[string]screening.Category{label: screening.CategoryHarassment} })
+		if r, err := c.Lookup(t.Context(), mobile); err != nil || r.Category != want.Category || r.Label != want.Label || r.Marks != want.Marks {
+			t.Errorf("%q is harassment: %+v, %v; want %+v", label, r, err, want)
+		}
+	}
+	c := client(t, base, func(o *juhe.Options) { o.Texts = map[string]screening.Category{"推销": ""} })
+	if r, err := c.Lookup(t.Context(), mobile); err != nil || r.Known() {
+		t.Errorf("a label that says nothing: %+v, %v", r, err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 	"callscreen/console"
 	"callscreen/juhe/juhesim"
+	"callscreen/screening"
 )
 
 // figures are what the process counts: name and labels to the value, or the number
@@ -116,5 +117,43 @@ func TestOneStateForAll(t *testing.T) {
 	logged := slices.Collect(strings.Lines(o.log.String()))
 	if i := slices.IndexFunc(logged, func(l string) bool { return strings.Contains(l, "juhe is not asked any more") }); i < 0 || !strings.Contains(logged[i], s.String()) {
 		t.Errorf("log = %s; want %v", o.log.String(), s)
+	}
+}
+
+// TestSpentBudgetIsTold: the call after the last query of the day goes on without
+// one, across a restart, and metrics, health and log say so. That midnight opens it
+// again is package juhe's to test, under a clock of its own.
+func TestSpentBudgetIsTold(t *testing.T) {
+	sim, at := simulated(t)
+	o := newOffice(t)
+	more := fmt.Sprintf("juhe: {url: %q, key: topsecret, rate: 0, budget: {day: 100}}\n", at)
+	p, stop := o.start(more)
+	for i := range 100 {
+		if d := p.screen(fmt.Sprint(13900000000+i), false); d.Failed != nil {
+			t.Fatal(d.Failed)
+		}
+	}
+	for range 2 {
+		if d := p.screen("13900000100", false); screening.FailureReason(d.Failed) != "budget" || d.Verdict.Action != screening.Allow || sim.Queries() != 100 {
+			t.Errorf("the 101st number: %v, %v after %d queries", d.Verdict.Action, d.Failed, sim.Queries())
+		}
+		p.wantFigures(t, map[string]float64{
+			"quota_left day": 0, "directory_up juhe": 0, "directory_stopped juhe budget": 1, "unscreened_total budget": 1, "directory_unscreened juhe": 1,
+		})
+		c := p.check("juhe")
+		if want := "numbers are not looked up: juhe: budget of 100 queries a day is spent; failing since "; c.Status != "degraded" || !strings.HasPrefix(c.Reason, want) {
+			t.Errorf("health = %+v", c)
+		}
+		if log := o.log.String(); !strings.Contains(log, "juhe: budget stops queries") || !strings.Contains(log, p.juhe.State().Detail) {
+			t.Errorf("log = %s", log)
+		}
+		if d := p.screen("13900000000", false); d.Source != screening.SourceCache {
+			t.Errorf("a number that was paid for: %s, %v", d.Source, d.Failed)
+		}
+		stop()
+		p, stop = o.start(more)
+	}
+	if log := o.log.String(); strings.Count(log, "juhe: budget is low") != 1 {
+		t.Errorf("log = %s; want to be told once that it is low", log)
 	}
 }
