@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -130,73 +129,4 @@ func TestFilesMayNotGrow(t *testing.T) {
 	o.signal(syscall.SIGHUP)
 	o.rings(5)
 	o.stop()
-}
-
-// A full disk under all that callscreen keeps takes no call with it, and what is
-// recorded afterwards is whole.
-func TestStateDiskIsFull(t *testing.T) {
-	t.Parallel()
-	o := newOffice(t, setting{config: func(o *office, directory string) string {
-		disk(t, o.file("disk"))
-		return strings.NewReplacer("state: state", "state: disk/state", "record.jsonl", "disk/record.jsonl").Replace(
-			o.config(setting{juhe: directory}))
-	}})
-	o.rings(5)
-	filler := o.file("disk/filler")
-	fill(t, filler)
-	o.rings(200)
-	if !strings.Contains(o.read("stderr"), "no space left on device") {
-		t.Error("the log does not say that the disk is full")
-	}
-	if err := os.Remove(filler); err != nil {
-		t.Fatal(err)
-	}
-	var last string
-	o.eventually("a record again", func() bool {
-		o.rings(1)
-		last = fmt.Sprintf("%d.%s", o.carrier.calls, o.carrier.addr)
-		return strings.Contains(o.read("disk/record.jsonl"), last)
-	})
-	o.record("disk/record.jsonl") // each line is one
-	o.stop()
-	o.start()
-	o.rings(5)
-}
-
-// disk mounts one of 2 MB.
-func disk(t *testing.T, dir string) {
-	t.Helper()
-	err := os.Mkdir(dir, 0o700)
-	if err == nil {
-		err = syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=2m")
-	}
-	if err != nil && os.Getenv("CI") == "true" {
-		t.Fatal(err)
-	}
-	if err != nil {
-		t.Skip("mounting needs root: ", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-// fill writes until nothing more fits.
-func fill(t *testing.T, file string) {
-	t.Helper()
-	f, err := os.Create(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for size := 64 << 10; size > 0; {
-		if _, err := f.Write(make([]byte, size)); err != nil {
-			size /= 2
-		}
-	}
-	if used, err := f.Stat(); err != nil || used.Size() < 64<<10 {
-		t.Fatalf("%s takes %v, %v: the disk was full before", filepath.Base(file), used, err)
-	}
 }
