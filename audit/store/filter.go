@@ -29,6 +29,22 @@ type Filter struct {
 	Text     string    // part of a number, name, label, place, reason or Call-ID, in whatever case
 }
 
+// equals is a column and what must be in it; empty: anything.
+type equals struct{ column, value string }
+
+// kind are the columns that the table hours counts calls by.
+func (f *Filter) kind() []equals {
+	return []equals{
+		{"trunk", f.Trunk},
+		{"category", f.Category},
+		{"action", f.Action},
+		{"rule", f.Rule},
+		{"source", f.Source},
+		{"failed", f.Failed},
+		{"mode", f.Mode},
+	}
+}
+
 // query is a statement that grows with its arguments.
 type query struct {
 	text strings.Builder
@@ -58,17 +74,7 @@ func (q *query) where(f *Filter, p audit.Privacy) {
 	if f.Number != "" {
 		and("number IN (", strings.Join(q.spellings(f.Number, p), ", "), ")")
 	}
-	for _, c := range []struct{ column, value string }{
-		{"called", f.Called},
-		{"call", f.Call},
-		{"trunk", f.Trunk},
-		{"category", f.Category},
-		{"action", f.Action},
-		{"rule", f.Rule},
-		{"source", f.Source},
-		{"failed", f.Failed},
-		{"mode", f.Mode},
-	} {
+	for _, c := range append(f.kind(), equals{"called", f.Called}, equals{"call", f.Call}) {
 		if c.value != "" {
 			and(c.column, " = ", q.arg(clean(c.value)))
 		}

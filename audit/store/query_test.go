@@ -71,6 +71,8 @@ var filters = []struct {
 	{"until", Filter{Until: noon.Add(time.Minute)}, []int64{7, 1}},
 	{"a day", Filter{Since: noon, Until: noon.Add(2 * time.Minute)}, []int64{1, 2}},
 	{"two things at once", Filter{Category: "sales", Mode: "enforce"}, []int64{2}},
+	{"two things at once, before a time", Filter{Category: "sales", Mode: "enforce", Until: noon.Add(time.Minute)}, nil},
+	{"two things at once, since a time", Filter{Action: "allow", Mode: "enforce", Since: noon.Add(5 * time.Minute)}, []int64{8}},
 	{"things that exclude each other", Filter{Category: "sales", Action: "reject"}, nil},
 	{"a text in a label", Filter{Text: "推销"}, []int64{2, 3}},
 	{"a text in a name", Filter{Text: "100%_"}, []int64{2, 3}},

@@ -53,12 +53,44 @@ type Page struct {
 // Search returns a page of the calls that f means, in the order of their times, and
 // where the next page starts; zero when there is none.
 func (r *Reader) Search(ctx context.Context, f Filter, p Page) (calls []audit.Record, next Cursor, err error) {
+	if some, err := r.narrow(ctx, &f); err != nil || !some {
+		return nil, Cursor{}, err
+	}
 	q := searching(&f, &p, r.privacy)
 	calls, last, err := r.records(ctx, q)
 	if err != nil || len(calls) < p.Limit {
 		return calls, Cursor{}, err
 	}
 	return calls, last, nil
+}
+
+// narrow cuts the time of f to the hours in which there were calls of its kind, and
+// reports whether there were any: two columns that have many calls each may have few
+// in common, or none.
+func (r *Reader) narrow(ctx context.Context, f *Filter) (some bool, err error) {
+	q := &query{}
+	q.add("SELECT min(hour), max(hour) FROM hours WHERE 1 = 1")
+	asked := 0
+	for _, c := range f.kind() {
+		if c.value != "" {
+			q.add(" AND ", c.column, " = ", q.arg(clean(c.value)))
+			asked++
+		}
+	}
+	if asked < 2 {
+		return true, nil
+	}
+	var first, last sql.NullInt64
+	if err := r.rows(ctx, q, func(rows *sql.Rows) error { return rows.Scan(&first, &last) }); err != nil || !first.Valid {
+		return false, err
+	}
+	if from := hourStart(first.Int64); f.Since.Before(from) {
+		f.Since = from
+	}
+	if to := hourStart(last.Int64 + 1); f.Until.IsZero() || f.Until.After(to) {
+		f.Until = to
+	}
+	return true, nil
 }
 
 // Each calls do for every call that f means, the oldest first, until do returns an

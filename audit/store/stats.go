@@ -68,7 +68,7 @@ func (r *Reader) Hours(ctx context.Context, since, until time.Time) ([]Hour, err
 		var h Hour
 		var hour, last int64
 		err := rows.Scan(&hour, &h.Trunk, &h.Category, &h.Action, &h.Rule, &h.Source, &h.Failed, &h.Mode, &h.Calls, &last)
-		h.Start, h.Last = time.Unix(hour*3600, 0), fromMicros(last)
+		h.Start, h.Last = hourStart(hour), fromMicros(last)
 		hours = append(hours, h)
 		return err
 	})
@@ -76,6 +76,8 @@ func (r *Reader) Hours(ctx context.Context, since, until time.Time) ([]Hour, err
 }
 
 func hourOf(t time.Time) int64 { return t.Unix() / 3600 }
+
+func hourStart(hour int64) time.Time { return time.Unix(hour*3600, 0) }
 
 // Stats is what happened in a time.
 type Stats struct {

@@ -23,8 +23,9 @@ CREATE TABLE calls (
   ended INTEGER NOT NULL DEFAULT 0,
   ended_by TEXT NOT NULL DEFAULT ''
 );
--- Every index ends with the id by itself.
-CREATE INDEX calls_at ON calls (at);
+-- Every index ends with the id by itself. That on the times holds the words too, so that
+-- a search for a text reads neither the decisions nor anything else.
+CREATE INDEX calls_at ON calls (at, id, words);
 CREATE INDEX calls_call ON calls (call);
 CREATE INDEX calls_trunk ON calls (trunk, at);
 CREATE INDEX calls_number ON calls (number, at);
