@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -66,43 +67,51 @@ func (f lookupFunc) Lookup(ctx context.Context, n screening.Number) (screening.R
 	return f(ctx, n)
 }
 
-// screened screens calls of the last days as a process does, keeps them in the database
-// and returns their decisions.
-func (o *office) screened(c *config, calls int) []screening.Decision {
-	cache, err := screening.NewCache(screening.CacheOptions{Directory: lookupFunc(says), Failed: -1})
-	o.must(err)
-	defer cache.Close()
-	memory, err := screening.NewMemory(screening.MemoryOptions{})
-	o.must(err)
-	policy, err := readPolicy(c)
-	o.must(err)
-	options := c.engine(policy, cache, memory, zerolog.Nop())
-	options.Trunks, options.Budget = nil, 30*24*time.Hour // the calls came days ago
-	engine, err := screening.New(options)
-	o.must(err)
-	_, err = openState(c.State)
+// screened screens calls of six days as a process does, on a clock of its own, and
+// returns their decisions as if the last was made just now.
+func (o *office) screened(c *config, calls int) (all []screening.Decision) {
+	synctest.Test(o.t, func(*testing.T) {
+		cache, err := screening.NewCache(screening.CacheOptions{Directory: lookupFunc(says), Failed: -1})
+		o.must(err)
+		defer cache.Close()
+		memory, err := screening.NewMemory(screening.MemoryOptions{})
+		o.must(err)
+		policy, err := readPolicy(c)
+		o.must(err)
+		engine, err := screening.New(c.engine(policy, cache, memory, zerolog.Nop()))
+		o.must(err)
+		for i := range calls {
+			time.Sleep(6 * 24 * time.Hour / time.Duration(calls))
+			all = append(all, engine.Screen(context.Background(), screening.Call{
+				ID: fmt.Sprintf("%d@replay", i), At: time.Now(), Trunk: "carrier", Header: "From", To: fmt.Sprint(100 + rand.IntN(3)),
+				From:     []string{fmt.Sprintf("13%d0000%d%03d", rand.IntN(4), rand.IntN(4), rand.IntN(300)), "110", "1001", "anonymous"}[max(rand.IntN(20)-16, 0)],
+				Withheld: rand.IntN(30) == 0,
+			}))
+		}
+	})
+	days := time.Since(all[calls-1].Call.At).Truncate(24 * time.Hour) // so that it is the same time of day
+	for i := range all {
+		all[i].Call.At = all[i].Call.At.Add(days)
+	}
+	return all
+}
+
+// record keeps decisions in the database.
+func (o *office) record(c *config, all []screening.Decision) {
+	_, err := openState(c.State)
 	o.must(err)
 	s, err := store.Open(c.store(nil, zerolog.Nop()))
 	o.must(err)
-	all := make([]screening.Decision, calls)
-	begin, step := time.Now().Add(-6*24*time.Hour), 6*24*time.Hour/time.Duration(calls)
 	for i := range all {
-		call := screening.Call{
-			ID: fmt.Sprintf("%d@replay", i), At: begin.Add(time.Duration(i) * step), Trunk: "carrier", Header: "From", To: fmt.Sprint(100 + rand.IntN(3)),
-			From:     []string{fmt.Sprintf("13%d0000%d%03d", rand.IntN(4), rand.IntN(4), rand.IntN(300)), "110", "1001", "anonymous"}[max(rand.IntN(20)-16, 0)],
-			Withheld: rand.IntN(30) == 0,
-		}
-		all[i] = engine.Screen(o.t.Context(), call)
 		for s.State().Queued > 5000 {
 			time.Sleep(time.Millisecond)
 		}
 		s.Record(all[i])
 	}
-	if !eventually(func() bool { return s.State().Written == uint64(calls) }) {
-		o.t.Fatalf("%+v; want %d calls written", s.State(), calls)
+	if !eventually(func() bool { return s.State().Written == uint64(len(all)) }) {
+		o.t.Fatalf("%+v; want %d calls written", s.State(), len(all))
 	}
 	o.must(s.Close())
-	return all
 }
 
 // replay runs the command and returns what it prints.
@@ -144,6 +153,7 @@ func TestReplayAgreesWithTheRecord(t *testing.T) {
 	c, err := loadConfig(o.path("callscreen.yaml"))
 	o.must(err)
 	all := o.screened(c, *replayedCalls)
+	o.record(c, all)
 
 	before := map[screening.Action]int{}
 	rules := map[string]int{}
