@@ -232,6 +232,9 @@ func (k checker) juhe() {
 			k.doc.Report(strings.TrimPrefix(err.Error(), "juhe: "), one.hint, "juhe", one.key)
 		}
 	}
+	if j.Rate < 0 {
+		k.doc.Report("rate is negative", "write queries a second, or 0 for any number", "juhe", "rate")
+	}
 	if j.Key != "" && j.KeyFile != "" {
 		k.doc.Report("key and key_file are both there", "keep one of the two", "juhe", "key_file")
 	}
@@ -244,6 +247,7 @@ func (k checker) cache() {
 	k.within("unknown", c.Unknown, time.Second, aYear, "cache", "unknown")
 	k.within("failed", c.Failed, 0, aYear, "cache", "failed")
 	k.within("stale", c.Stale, 0, aYear, "cache", "stale")
+	k.within("outage", c.Outage, 0, aYear, "cache", "outage")
 	if c.Jitter < 0 || c.Jitter > 0.9 {
 		k.doc.Report(fmt.Sprintf("jitter is %v", c.Jitter), "write a number from 0 to 0.9", "cache", "jitter")
 	}

@@ -1,18 +1,20 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"callscreen/console"
 	"callscreen/juhe"
+	"callscreen/screening/strictyaml"
 )
 
 // checkLookups tells how whom callers are looked up with stands, each under its name.
 func (p *process) checkLookups() []console.Check {
 	var all []console.Check
 	if p.own != nil {
-		all = append(all, console.Check{Name: ownName, Detail: fmt.Sprintf("%d entries", p.own.Len())})
+		all = append(all, p.checkOwn())
 	}
 	if p.juhe == nil && p.c.asksJuhe() {
 		all = append(all, console.Check{Name: juhe.Name, Fault: "there is no key: " + p.withoutJuhe() + "; write key_file under juhe"})
@@ -28,6 +30,20 @@ func (p *process) checkLookups() []console.Check {
 		all = append(all, c)
 	}
 	return all
+}
+
+// checkOwn tells that the office's own list is not in force as it is written.
+func (p *process) checkOwn() console.Check {
+	c := console.Check{Name: ownName, Detail: fmt.Sprintf("%d entries", p.own.Len())}
+	err := p.own.Err()
+	var wrong strictyaml.Errors
+	switch {
+	case errors.As(err, &wrong): // its text may hold numbers
+		c.Fault = fmt.Sprintf("the own list has changed and cannot be used, see the log about line %d; %d entries stay in force", wrong[0].Line, p.own.Len())
+	case err != nil:
+		c.Fault = fmt.Sprintf("the own list cannot be read, %d entries stay in force: %v", p.own.Len(), err)
+	}
+	return c
 }
 
 // withSpending adds what queries have cost, and that nobody will know it later.

@@ -111,6 +111,10 @@ func TestOwnListComesFirst(t *testing.T) {
 		o.call(p, "13900000002", o.carrier, "SIP/2.0 603")
 		o.call(p, "13900000001", o.pbx, "INVITE ")
 		p.wantFigures(t, map[string]float64{"lookup_seconds known list": 3})
+		o.write("own.csv", "13900000002,,spam\n")
+		if !eventually(func() bool { return p.check("own").Status == "degraded" }) || !strings.Contains(p.check("own").Reason, "about line 1; 2 entries stay in force") {
+			t.Errorf("health = %+v", p.check("own"))
+		}
 		if want := strings.Count(more, "juhe"); sim.Queries() != want {
 			t.Errorf("%d queries, want %d", sim.Queries(), want)
 		}

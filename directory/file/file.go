@@ -41,7 +41,8 @@ type Directory struct {
 	o          Options
 	categories directory.Categories
 	list       atomic.Pointer[List]
-	seen       sight // the file that New read
+	seen       sight                 // the file that New read
+	wrong      atomic.Pointer[error] // with the file as it is; nil: it is in force
 }
 
 // New reads the file. The error says what is wrong with it, line by line, or which
@@ -61,16 +62,30 @@ func New(o Options) (*Directory, error) {
 
 // Reload puts the file in force as it is now. On an error the list in force stays.
 func (d *Directory) Reload() error {
-	data, err := read(d.o.Path)
+	l, err := d.load()
 	if err != nil {
-		return fmt.Errorf("directory: %w", err)
-	}
-	l, err := parse(d.o.Path, data, d.o.Zone, d.categories)
-	if err != nil {
+		d.wrong.Store(&err)
 		return err
 	}
 	d.list.Store(l)
+	d.wrong.Store(nil)
 	return nil
+}
+
+// Err returns why the file is not in force as it was when it was last read; nil: it is.
+func (d *Directory) Err() error {
+	if err := d.wrong.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (d *Directory) load() (*List, error) {
+	data, err := read(d.o.Path)
+	if err != nil {
+		return nil, fmt.Errorf("directory: %w", err)
+	}
+	return parse(d.o.Path, data, d.o.Zone, d.categories)
 }
 
 func read(path string) ([]byte, error) {

@@ -111,16 +111,17 @@ var changesOfAFile = []struct {
 	do            func(path string) error
 	label         string
 	infos, errors int
+	wrong         bool
 }{
-	{"written anew", func(p string) error { return os.WriteFile(p, []byte("13041439112,推销员\n"), 0o600) }, "推销员", 1, 0},
-	{"wrong", func(p string) error { return os.WriteFile(p, []byte("13041439112,推销员,spam\n"), 0o600) }, "推销员", 1, 1},
-	{"removed", os.Remove, "推销员", 1, 2},
+	{"written anew", func(p string) error { return os.WriteFile(p, []byte("13041439112,推销员\n"), 0o600) }, "推销员", 1, 0, false},
+	{"wrong", func(p string) error { return os.WriteFile(p, []byte("13041439112,推销员,spam\n"), 0o600) }, "推销员", 1, 1, true},
+	{"removed", os.Remove, "推销员", 1, 2, true},
 	{"exchanged", func(p string) error {
 		return errors.Join(os.WriteFile(p+".new", []byte("13041439112,老客户,,,\n"), 0o600), os.Rename(p+".new", p))
-	}, "老客户", 2, 2},
+	}, "老客户", 2, 2, false},
 	{"exchanged by a link", func(p string) error {
 		return errors.Join(os.WriteFile(p+".2", []byte("13041439112,大客户,,,\n"), 0o600), os.Symlink(p+".2", p+".link"), os.Rename(p+".link", p))
-	}, "大客户", 3, 2},
+	}, "大客户", 3, 2, false},
 }
 
 func TestRunFollowsTheFile(t *testing.T) {
@@ -137,8 +138,8 @@ func TestRunFollowsTheFile(t *testing.T) {
 		for !w.is(c.label, c.infos, c.errors) && time.Now().Before(end) {
 			time.Sleep(10 * time.Millisecond)
 		}
-		if !w.is(c.label, c.infos, c.errors) {
-			t.Errorf("%s: label %q, log %s", c.name, w.label(), log.text.String())
+		if !w.is(c.label, c.infos, c.errors) || (w.Err() != nil) != c.wrong {
+			t.Errorf("%s: label %q, %v, log %s", c.name, w.label(), w.Err(), log.text.String())
 		}
 	}
 	cancel()
