@@ -37,6 +37,7 @@ type setting struct {
 	budget time.Duration                   // default: 10s, so that a slow machine is no reason to fail open
 	drain  time.Duration                   // default: patience
 	more   string                          // of the configuration
+	trunk  string                          // default: carrier
 	kept   bool                            // its socket outlives the process, as under systemd
 	under  []string                        // what runs it, as prlimit does
 }
@@ -142,7 +143,7 @@ func (o *office) config(s setting) string {
 	return fmt.Sprintf(`listen:
   - {name: main, address: "udp:%s"}
 trunks:
-  - name: carrier
+  - name: %s
     networks: [%s/32]
     listen: main
     targets: ["sip:%s"]
@@ -160,7 +161,7 @@ state: state
 control: control.sock
 record: {file: record.jsonl, numbers: full}
 timers: {drain: %s}
-`, o.proxy, o.carrier.addr.Addr(), o.carrier.addr, cmp.Or(s.budget, 10*time.Second),
+`, o.proxy, cmp.Or(s.trunk, "carrier"), o.carrier.addr.Addr(), o.carrier.addr, cmp.Or(s.budget, 10*time.Second),
 		o.pbx.addr.Addr(), o.pbx.addr, directory, cmp.Or(s.drain, patience))
 }
 

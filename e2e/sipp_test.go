@@ -178,8 +178,12 @@ func oddAnswers(invite message, received []message) (n int) {
 func (o *office) arrivedWithLabel(sent, got message) bool {
 	added := "X-Call-Screen: tag;rule=sales\r\nX-Spam-Class: sales\r\nX-Spam-Count: 3475\r\nX-Spam-Source: juhe\r\n"
 	bare := strings.Replace(string(got), `From: "`+label+` Zhang San" <`, `From: "Zhang San" <`, 1)
-	unsealed := sealedVia.ReplaceAllString(sealedRoute.ReplaceAllString(bare, ";cs=s>"), "")
-	return bare != string(got) && o.asSent(message(unsealed), added) == sent
+	return bare != string(got) && o.asSent(message(bare).unsealed(), added) == sent
+}
+
+// unsealed is a message without what seals the label of its call.
+func (m message) unsealed() message {
+	return message(sealedVia.ReplaceAllString(sealedRoute.ReplaceAllString(string(m), ";cs=s>"), ""))
 }
 
 // What a labelled call carries in Via, and in Record-Route in the place of the

@@ -92,7 +92,7 @@ func (e *explained) lookUp(ctx context.Context, c *config, q *question) (err err
 	switch {
 	case err != nil:
 		return err
-	case found.Failed != "" && len(found.Asked) == 0: // there is nobody to ask
+	case found.Nobody:
 		e.notes = append(e.notes, "callscreen: "+found.Error)
 	case found.Failed != "":
 		e.known, e.facts.Failed = true, failed(found.Failed)

@@ -24,6 +24,7 @@ type lookedUp struct {
 
 	Failed string `json:"failed,omitempty"` // why there is no answer, in a word
 	Error  string `json:"error,omitempty"`  // the same in words
+	Nobody bool   `json:"nobody,omitempty"` // there is nobody to ask, and a call is none the worse for it
 }
 
 // knowledge is a [screening.Reputation] as commands print it.
@@ -64,7 +65,7 @@ func (l *lookups) lookUp(ctx context.Context, c *config, cache *screening.Cache,
 	found.Took = inMilliseconds(time.Since(began))
 	found.Asked, found.Queries = t.all()
 	if err == nil && a.Source == screening.SourceNone && !offline {
-		found.Failed, found.Error = "key", c.errNoKey().Error()
+		found.Failed, found.Error, found.Nobody = "key", c.errNoKey().Error(), true
 		return found
 	}
 	if err != nil {
