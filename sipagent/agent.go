@@ -173,7 +173,7 @@ func (a *Agent) Run(ctx context.Context) error {
 			}
 			w := a.newWork()
 			w.in = s
-			failed <- s.read(a.limits.MessageBytes, w.handle)
+			failed <- s.read(a.limits.MessageBytes, w.handle, a.cameBack)
 		})
 	}
 	aiming := a.keepAim(ctx)

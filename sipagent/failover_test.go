@@ -15,12 +15,13 @@ import (
 type cluster struct {
 	*rig
 	pbxs [3]*phone
+	net  *office
 }
 
 func newCluster(t *testing.T, s Screener, change ...func(*Options)) *cluster {
 	t.Helper()
 	n := &office{sockets: map[netip.AddrPort]*plug{}}
-	c := &cluster{rig: &rig{t: t, bind: n.bind, carrier: n.phone(t, "203.0.113.10:5060")}}
+	c := &cluster{net: n, rig: &rig{t: t, bind: n.bind, carrier: n.phone(t, "203.0.113.10:5060")}}
 	uris := []string{}
 	for i, addr := range []string{"192.168.1.10:5060", "192.168.1.11:5060", "192.168.1.12:5060"} {
 		c.pbxs[i] = n.phone(t, addr)
@@ -433,5 +434,26 @@ func TestRestartAfterFailover(t *testing.T) {
 			p.want("ACK ")
 		}
 		c.silence()
+	})
+}
+
+// A call that a PBX sends out comes back to that one, and goes to another only if
+// it does not take it.
+func TestOutAndBackToTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, allowed, turned)
+		for i, p := range c.pbxs {
+			k := p.newCall("out-" + p.addr.String())
+			p.proxy = c.carrier.proxy
+			p.send(k.request("INVITE", ""))
+			p.want("SIP/2.0 100")
+			p.send(p.want("INVITE ").answer("503 Service Unavailable"))
+			p.want("ACK ")
+			next := c.pbxs[(i+1)%3]
+			if i > 0 {
+				next = c.pbxs[0]
+			}
+			next.want("INVITE ")
+		}
 	})
 }

@@ -19,7 +19,7 @@ type sink struct {
 }
 
 func (s *sink) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
-	s.sent = append(s.sent, packet{to, bytes.Clone(b)})
+	s.sent = append(s.sent, packet{src: to, b: bytes.Clone(b)})
 	return len(b), nil
 }
 

@@ -28,12 +28,15 @@ func (h hop) to(x *place) hop {
 }
 
 // anyPlace makes the hop lead to a place of its peer: in a dialog to one whose
-// host the request names, if there is one.
+// host the request names, if there is one; back to the PBX that sent a call out.
 func (w *work) anyPlace(m *wire.Message, h hop, host []byte) hop {
 	r, by := h.peer.roster.Load(), h.socket.transport
 	var others places
-	if !m.ToTag.Empty() {
-		others = r.named(by, host)
+	switch {
+	case !m.ToTag.Empty():
+		others = r.but(by, func(x *place) bool { return x.target.host == string(host) })
+	case w.peer.turns:
+		others = r.but(by, func(x *place) bool { return x.addr.Addr() == w.src.Addr() })
 	}
 	if x := r.choose(by, others, w.tok.seed()); x != nil {
 		return h.to(x)

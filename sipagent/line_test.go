@@ -113,7 +113,7 @@ func (l *line) read(conn net.Conn) {
 		l.mu.Lock()
 		l.last = conn
 		l.mu.Unlock()
-		l.in <- packet{conn.RemoteAddr().(*net.TCPAddr).AddrPort(), m.Bytes()}
+		l.in <- packet{src: conn.RemoteAddr().(*net.TCPAddr).AddrPort(), b: m.Bytes()}
 	}
 }
 

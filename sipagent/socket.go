@@ -208,9 +208,9 @@ func (s *socket) facing(addr netip.AddrPort) (string, error) {
 	return netip.AddrPortFrom(ip, s.local.Port()).String(), nil
 }
 
-// read hands every datagram to handle, in the order they came, until the socket
-// is closed or stopReading is called.
-func (s *socket) read(limit int, handle func(src netip.AddrPort, b []byte)) error {
+// read hands every datagram to handle, and what came back of ours to back, in the
+// order they came, until the socket is closed or stopReading is called.
+func (s *socket) read(limit int, handle func(src netip.AddrPort, b []byte), back func(b []byte)) error {
 	buf := make([]byte, limit+1)
 	for {
 		n, src, err := s.conn.ReadFromUDPAddrPort(buf)
@@ -218,6 +218,8 @@ func (s *socket) read(limit int, handle func(src netip.AddrPort, b []byte)) erro
 		case errors.Is(err, net.ErrClosed):
 			return nil
 		case errors.Is(err, os.ErrDeadlineExceeded): // nothing came
+		case errors.Is(err, errCameBack):
+			back(buf[:n])
 		case err != nil:
 			time.Sleep(time.Millisecond) // out of kernel memory or the like: it passes, and must not spin
 		default:

@@ -115,12 +115,12 @@ type choice struct {
 // rather take. It does not change.
 type roster [transports][]choice
 
-// named is all places but those of a target whose host has that name; none when
-// there is no such target.
-func (r *roster) named(by transport, host []byte) (others places) {
+// but returns all places except those that are wanted; none when there is none of
+// these.
+func (r *roster) but(by transport, wanted func(x *place) bool) (others places) {
 	found := false
 	for _, c := range r[by] {
-		if c.target.host == string(host) {
+		if wanted(c.place) {
 			found = true
 		} else {
 			others = others.with(c.place)

@@ -28,7 +28,9 @@ const notFound = "not found"
 // in the order of their priorities.
 func (a *Agent) Targets() (all []TargetState) {
 	for _, p := range a.peers {
-		all = append(all, p.states()...)
+		if !p.turns { // it is the PBX once more
+			all = append(all, p.states()...)
+		}
 	}
 	return all
 }

@@ -25,6 +25,7 @@ func newTimedRig(t *testing.T, s Screener, change ...func(*Options)) *rig {
 
 // office is a network in memory. What is sent arrives at once.
 type office struct {
+	refuses bool // what goes nowhere comes back
 	mu      sync.Mutex
 	sockets map[netip.AddrPort]*plug
 }
@@ -52,6 +53,7 @@ func (n *office) phone(t *testing.T, addr string) *phone {
 type packet struct {
 	src netip.AddrPort
 	b   []byte
+	err error
 }
 
 // plug is a packetConn of an office.
@@ -72,7 +74,7 @@ func (s *plug) SetReadDeadline(t time.Time) error {
 func (s *plug) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 	select {
 	case p := <-s.in: // what is there comes before any deadline
-		return copy(b, p.b), p.src, nil
+		return copy(b, p.b), p.src, p.err
 	default:
 	}
 	var late <-chan time.Time
@@ -83,7 +85,7 @@ func (s *plug) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 	}
 	select {
 	case p := <-s.in:
-		return copy(b, p.b), p.src, nil
+		return copy(b, p.b), p.src, p.err
 	case <-s.closed:
 		return 0, netip.AddrPort{}, net.ErrClosed
 	case <-s.deaf:
@@ -102,7 +104,9 @@ func (s *plug) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	s.office.mu.Lock()
 	defer s.office.mu.Unlock()
 	if o := s.office.sockets[to]; o != nil {
-		o.in <- packet{s.addr, append([]byte(nil), b...)}
+		o.in <- packet{src: s.addr, b: append([]byte(nil), b...)}
+	} else if s.office.refuses {
+		s.in <- packet{to, append([]byte(nil), b[:min(len(b), 520)]...), errCameBack}
 	}
 	return len(b), nil
 }

@@ -31,6 +31,8 @@ type leg struct {
 	spare   []byte  // the request for UDP, if it went over TCP for its length
 	waiting *stream // that will tell if it ends before there is an answer
 	retried bool    // sent once more, since its connection was cut
+
+	cameBack int // how often nobody took it
 }
 
 // begin returns the transaction of the request that is being handled.

@@ -23,7 +23,8 @@ type udpSocket struct {
 	using   sync.RWMutex // held for reading by whoever uses fd, for writing by who closes it
 	deaf    atomic.Bool  // nothing is read any more
 	closed  atomic.Bool
-	yielded time.Time // the reader's own
+	errors  atomic.Bool // there may be datagrams of ours that came back
+	yielded time.Time   // the reader's own
 }
 
 // tick is how often a reader that gets nothing looks whether to go on. To wake it
@@ -48,6 +49,7 @@ func unpolled(conn *net.UDPConn, at netip.AddrPort) (packetConn, error) {
 	if err = errors.Join(err, failed); err != nil {
 		return nil, fmt.Errorf("taking the socket: %w", err)
 	}
+	s.askForErrors()
 	return s, nil
 }
 
@@ -69,7 +71,8 @@ func duplicate(fd int) (int, error) {
 }
 
 // ReadFromUDPAddrPort waits for a datagram; after a tick without one the error is
-// [os.ErrDeadlineExceeded]. There may be one reader at a time.
+// [os.ErrDeadlineExceeded]. With errCameBack b holds the beginning of a datagram
+// of ours, and src is where it should have gone. There may be one reader at a time.
 func (s *udpSocket) ReadFromUDPAddrPort(b []byte) (n int, src netip.AddrPort, err error) {
 	s.using.RLock()
 	defer s.using.RUnlock()
@@ -80,7 +83,15 @@ func (s *udpSocket) ReadFromUDPAddrPort(b []byte) (n int, src netip.AddrPort, er
 	if s.deaf.Load() {
 		return 0, src, net.ErrClosed
 	}
+	if s.errors.Swap(false) {
+		if n, src, ok := s.cameBack(b); ok {
+			return n, src, errCameBack
+		}
+	}
 	n, from, err := syscall.Recvfrom(s.fd, b, 0)
+	if err != nil {
+		s.errors.Store(true)
+	}
 	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR) {
 		return 0, src, os.ErrDeadlineExceeded
 	}
@@ -117,11 +128,14 @@ func (s *udpSocket) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
 	default:
 		return 0, syscall.EAFNOSUPPORT
 	}
-	for {
-		if err := syscall.Sendto(s.fd, b, 0, a); err != syscall.EINTR {
-			return len(b), err
+	var err error
+	for range sendTries {
+		if err = syscall.Sendto(s.fd, b, 0, a); err == nil {
+			return len(b), nil
 		}
+		s.errors.Store(true)
 	}
+	return 0, err
 }
 
 // CloseRead ends the reader. What arrives from then on waits in the kernel for
