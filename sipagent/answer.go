@@ -1,6 +1,8 @@
 package sipagent
 
 import (
+	"strconv"
+
 	"github.com/emiago/sipgo/sip"
 
 	"callscreen/sipagent/wire"
@@ -46,33 +48,39 @@ func newParser() *sip.Parser {
 // answer makes an answer of ours to the request m. tag is the To tag, empty in
 // a 100 and where the request has one.
 func (w *work) answer(m *wire.Message, via wire.ViaValue, status int, phrase, tag string, extra []header) []byte {
-	r := sip.NewResponse(status, phrase)
 	if phrase == "" {
-		r.Reason = phrases[status]
+		phrase = phrases[status]
 	}
 	top := m.First(wire.Via)
 	w.forgetEdits() // of a way that it did not take
 	w.markReceived(m, via, w.src)
-	marked := w.splice(m.Raw[:top.Value.End])
-	r.AppendHeader(sip.NewHeader("Via", string(marked[top.Value.Start:])))
+	b := append(make([]byte, 0, answerBytes), "SIP/2.0 "...)
+	b = append(strconv.AppendInt(b, int64(status), 10), ' ')
+	b = append(append(b, phrase...), "\r\n"...)
+	b = appendHeader(b, "Via", w.splice(m.Raw[:top.Value.End])[top.Value.Start:])
 	for i := range m.Headers {
 		if h := &m.Headers[i]; h.Kind == wire.Via && h != top {
-			r.AppendHeader(sip.NewHeader("Via", string(h.Value.Of(m.Raw))))
+			b = appendHeader(b, "Via", h.Value.Of(m.Raw))
 		}
 	}
-	r.AppendHeader(sip.NewHeader("From", string(m.Value(wire.From))))
-	to := string(m.Value(wire.To))
+	b = appendHeader(b, "From", m.Value(wire.From))
+	b = append(append(b, "To: "...), m.Value(wire.To)...)
 	if tag != "" && m.ToTag.Empty() {
-		to += ";tag=" + tag
+		b = append(append(b, ";tag="...), tag...)
 	}
-	r.AppendHeader(sip.NewHeader("To", to))
-	r.AppendHeader(sip.NewHeader("Call-ID", string(m.Value(wire.CallID))))
-	r.AppendHeader(sip.NewHeader("CSeq", string(m.Value(wire.CSeq))))
+	b = appendHeader(append(b, "\r\n"...), "Call-ID", m.Value(wire.CallID))
+	b = appendHeader(b, "CSeq", m.Value(wire.CSeq))
 	for _, h := range extra {
-		r.AppendHeader(sip.NewHeader(h.name, h.value))
+		b = appendHeader(b, h.name, h.value)
 	}
-	r.AppendHeader(sip.NewHeader("Content-Length", "0"))
-	return []byte(r.String())
+	return append(b, "Content-Length: 0\r\n\r\n"...)
+}
+
+// answerBytes is room for most of our answers.
+const answerBytes = 640
+
+func appendHeader[T []byte | string](b []byte, name string, value T) []byte {
+	return append(append(append(append(b, name...), ": "...), value...), "\r\n"...)
 }
 
 // timestamp is what a 100 repeats of its INVITE (RFC 3261 section 8.2.6.1).

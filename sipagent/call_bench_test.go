@@ -11,7 +11,7 @@ import (
 // 200, ACK, BYE, 200.
 func BenchmarkCall(b *testing.B) {
 	played := newBench(b)
-	played.agent.screener = allowed
+	played.agent.screener, played.agent.limits.Setups = allowed, 10_000_000
 	out := &lastSent{}
 	for _, l := range played.agent.sockets {
 		l.conn = out
