@@ -56,6 +56,13 @@ func TestGoodConfigs(t *testing.T) {
 	}
 }
 
+// The files that show how lists of things are written can be run as they are.
+func TestShownConfigs(t *testing.T) {
+	for _, name := range []string{"notify.yaml", "services.yaml"} {
+		mustConfig(t, "../../configs/"+name, readFile(t, "../../configs/"+name))
+	}
+}
+
 func configs(t *testing.T, pattern string) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob(pattern)
