@@ -63,6 +63,13 @@ func TestRedirect(t *testing.T) {
 			contact: "<sip:100@PBX;transport=udp>", asserted: `"推销×3475 13041439112" <tel:+8613041439112>`, verdict: "tag;rule=sales",
 		},
 		{
+			name: "withheld", status: "302 Moved Temporarily", screener: labelled,
+			change: func(c *call) {
+				c.from, c.extra = "<sip:anonymous@anonymous.invalid>;tag=caller", []string{"Privacy: id"}
+			},
+			contact: "<sip:100@PBX;transport=udp>", asserted: `"推销×3475" <sip:anonymous@anonymous.invalid>`, verdict: "tag;rule=sales",
+		},
+		{
 			name: "called by tel", status: "302 Moved Temporarily", screener: labelled,
 			change:  func(c *call) { c.uri = "tel:+86571;phone-context=x" },
 			contact: "<sip:+86571;phone-context=x@PBX;transport=udp>", asserted: `"推销×3475 Zhang San" <sip:13041439112@CARRIER>`, verdict: "tag;rule=sales",
@@ -162,6 +169,17 @@ func TestRedirectCancelled(t *testing.T) {
 	r.carrier.send(c.request("CANCEL", ""))
 	r.carrier.want("SIP/2.0 200")
 	c.to = r.carrier.want("SIP/2.0 487").header("To")
+	r.carrier.send(c.request("ACK", ""))
+	r.asideOnly()
+}
+
+// A Recorder that breaks costs the label, not the call.
+func TestRedirectWithoutRecord(t *testing.T) {
+	r := newRig(t, labelled, asker(404), func(o *Options) { o.Recorder = recordFunc(func(screening.Decision) { panic("broken") }) })
+	c := r.carrier.newCall("unrecorded")
+	r.carrier.send(c.request("INVITE", ""))
+	r.carrier.want("SIP/2.0 100")
+	c.to = r.carrier.want("SIP/2.0 404").header("To")
 	r.carrier.send(c.request("ACK", ""))
 	r.asideOnly()
 }

@@ -56,10 +56,14 @@ func TestOutAndNotBack(t *testing.T) {
 // it goes nowhere.
 func TestBackIsNoWayOut(t *testing.T) {
 	r := newRig(t, allowed, turned)
-	r.pbx.send(r.pbx.newCall("wrong").request("INVITE", ""))
-	r.pbx.want("SIP/2.0 100")
-	r.pbx.want("SIP/2.0 404")
-	r.carrier.silent(0)
+	for i, routes := range [][]string{nil, {"<sip:" + r.carrier.proxy.String() + ";lr>"}} {
+		c := r.pbx.newCall(fmt.Sprint("wrong-", i))
+		c.routes = routes
+		r.pbx.send(c.request("INVITE", ""))
+		r.pbx.want("SIP/2.0 100")
+		r.pbx.want("SIP/2.0 404")
+		r.carrier.silent(0)
+	}
 }
 
 // A dialplan that sends out again what comes back is stopped, so that it goes on by
