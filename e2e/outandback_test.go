@@ -12,8 +12,9 @@ import (
 )
 
 // newTurned lets Asterisk send the carrier's calls to callscreen and get them back. It has the files of
-// configs/asterisk/out-and-back as they are shipped, but for the addresses.
-func newTurned(t *testing.T) *desked {
+// configs/asterisk/out-and-back as they are shipped, but for the addresses. Calls come
+// back to the port.
+func newTurned(t *testing.T, port int) *desked {
 	t.Helper()
 	ip := loopbackBlock()
 	out, back := netip.AddrPortFrom(ip(1), 5062), netip.AddrPortFrom(ip(1), 5064)
@@ -31,12 +32,12 @@ func newTurned(t *testing.T) *desked {
   - {name: out, address: ["udp:%[1]s", "tcp:%[1]s"]}
   - {name: back, address: ["udp:%[2]s", "tcp:%[2]s"]}
 trunks: [{name: office, listen: out, mode: out-and-back, budget: 10s}]
-pbx: {listen: back, networks: [%[3]s, %[4]s], targets: "sip:%[3]s"}
+pbx: {listen: back, networks: [%[3]s, %[4]s], targets: "sip:%[3]s:%[6]d"}
 juhe: {url: %[5]q, key_file: juhe.key, rate: 0}
 state: state
 record: {file: record.jsonl, numbers: full}
 http: {listen: ""}
-`, out, back, o.asterisk.addr, o.probe, o.serveJuhe(nil)))
+`, out, back, o.asterisk.addr, o.probe, o.serveJuhe(nil), port))
 	return o
 }
 
@@ -44,7 +45,7 @@ http: {listen: ""}
 // callscreen is gone, screened when it is back.
 func TestOutAndBack(t *testing.T) {
 	t.Parallel()
-	o := newTurned(t)
+	o := newTurned(t, 5060)
 	o.talks(labelledNumber, label+" Zhang San")
 	o.talks(cleanNumber, "Zhang San")
 	o.refused(refusedNumber, 403)
@@ -68,11 +69,24 @@ func TestOutAndBack(t *testing.T) {
 	}
 }
 
+// A callscreen that cannot give calls back says so, and they ring all the same.
+func TestOutAndBackFindsNoWayBack(t *testing.T) {
+	t.Parallel()
+	o := newTurned(t, 5099)
+	begun := time.Now()
+	o.talks(labelledNumber, "Zhang San")
+	t.Logf("a call takes %v when it cannot come back", time.Since(begun).Round(time.Millisecond))
+	o.eventually("one call in the record, to be labelled", func() bool {
+		e := o.record("record.jsonl")
+		return len(e) == 1 && e[0].Rule == "sales"
+	})
+}
+
 // Dialplans that send a call out again when it comes back: the call rings once all
 // the same if there is a phone behind, and ends if there is none.
 func TestOutAndBackGoesRound(t *testing.T) {
 	t.Parallel()
-	o := newTurned(t)
+	o := newTurned(t, 5060)
 	d := o.carrier.dial(cleanNumber)
 	d.target = "sip:666@" + o.carrier.proxy.String()
 	o.rings(d, cleanNumber)

@@ -184,6 +184,26 @@ func TestRedirectWithoutRecord(t *testing.T) {
 	r.asideOnly()
 }
 
+// A redirect server that fails lets calls go on: its table is full, or nobody
+// decides.
+func TestRedirectFails(t *testing.T) {
+	never := slowFunc(func(ctx context.Context, c screening.Call) screening.Decision {
+		<-ctx.Done()
+		return screening.Decision{Call: c, Mode: screening.Enforce}
+	})
+	r := newRig(t, never, asker(503), func(o *Options) { o.Limits.Setups, o.Timers.T1 = 1, 10*time.Millisecond })
+	first, second := r.carrier.newCall("first"), r.carrier.newCall("second")
+	r.carrier.send(first.request("INVITE", ""))
+	r.carrier.want("SIP/2.0 100")
+	r.carrier.send(second.request("INVITE", ""))
+	for range 2 {
+		if got := r.carrier.want("SIP/2.0 503"); got.header("Call-ID") != "second" && got.header("Call-ID") != "first" {
+			t.Errorf("received %q", got)
+		}
+	}
+	r.pbx.silent(0)
+}
+
 // A redirect server that shall end answers at once that calls go on.
 func TestRedirectDrains(t *testing.T) {
 	r := newRig(t, refused, asker(404), func(o *Options) { o.Timers.Drain = time.Minute })

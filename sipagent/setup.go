@@ -60,7 +60,7 @@ func (w *work) invite() {
 	s := w.newSetup()
 	if s == nil {
 		w.full.Add(1)
-		w.reply(w.limits.FullStatus, nil)
+		w.reply(w.peer.sorry(w.limits.FullStatus), nil)
 		return
 	}
 	s.mu.Lock()
@@ -207,7 +207,7 @@ func (s *setup) undelivered(w *work, opened bool) {
 // it must not be one that ends the dialog (RFC 5057).
 func (s *setup) unreachable() int {
 	if s.msg.ToTag.Empty() {
-		return s.agent.failover.Status
+		return s.from.sorry(s.agent.failover.Status)
 	}
 	return 500
 }

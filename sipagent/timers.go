@@ -107,7 +107,7 @@ func (s *setup) timeOut(w *work) {
 	if s.stopQuery != nil {
 		s.stopQuery()
 	}
-	status := 408
+	status := s.from.sorry(408)
 	if s.left != "" {
 		status = 487
 	}

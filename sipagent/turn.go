@@ -60,6 +60,19 @@ func (s *setup) endRound() {
 	}
 }
 
+// sorry is the status of a call that fails at us. A peer that can do without us gets
+// one on which it does: a redirected trunk that to go on by, and the PBX 503, which
+// takes nobody out of service here.
+func (p *peer) sorry(status int) int {
+	switch {
+	case p.goOn != 0:
+		return p.goOn
+	case p.turns:
+		return 503
+	}
+	return status
+}
+
 // completed returns the trunk with the networks and targets that it takes from the
 // PBX, if it is the PBX. It is known by the listener that it sends to, so that
 // nobody else can be there.

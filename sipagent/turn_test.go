@@ -94,6 +94,23 @@ func TestRoundsEnd(t *testing.T) {
 	r.invite(same(maxRounds + 2))
 }
 
+// What cannot come back, or finds no room, goes on in the PBX: 503 says so.
+func TestNoWayBack(t *testing.T) {
+	r := newRig(t, allowed, turned, func(o *Options) {
+		o.PBX.Targets = InOrder("sip:127.0.0.1:9;transport=tcp")
+		o.Listeners[0].Addresses = append(o.Listeners[0].Addresses, "tcp:127.0.0.1:0")
+		o.Listeners[1].Addresses = append(o.Listeners[1].Addresses, "tcp:127.0.0.1:0")
+	})
+	r.carrier.send(r.carrier.newCall("refused").request("INVITE", ""))
+	r.carrier.want("SIP/2.0 100")
+	r.carrier.want("SIP/2.0 503")
+
+	r = newRig(t, allowed, turned, func(o *Options) { o.Limits.Setups = 1 })
+	r.invite(r.carrier.newCall("first"))
+	r.carrier.send(r.carrier.newCall("second").request("INVITE", ""))
+	r.carrier.want("SIP/2.0 503")
+}
+
 func TestOutAndBackOptions(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
