@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -122,6 +123,10 @@ func (r *report) installation(file string, text []byte) {
 // lists checks the lists that commands write, if they have written any.
 func (r *report) lists(s stateLists) {
 	pair, err := s.read(nil, sums{})
+	if errors.Is(err, fs.ErrPermission) {
+		r.add(s.dir, "lists, not checked: you may not read them", nil)
+		return
+	}
 	if all := pair.entries(); err != nil || len(all) > 0 {
 		r.add(s.dir, "lists, "+countOf(len(all), "entry", "entries"), err)
 	}
