@@ -137,6 +137,14 @@ func TestListsBesideABrokenPolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.decides(k, "13800138000", screening.RuleBlockList)
+	bad := k.bad.Load()
+	k.refresh()
+	if k.bad.Load() != bad {
+		t.Error("what a command has written is read again")
+	}
+	o.write("state/lists/block.csv", "number,note,expires\n13800138000,,\n13800138001,by hand,\n")
+	k.refresh()
+	o.decides(k, "13800138001", screening.RuleBlockList)
 	want := "enforce, revision " + k.policy().Revision() + " stays in force: " + o.path("policy.yaml") + ":1:7: an error and 1 more; callscreen check tells what is wrong"
 	if c := k.check(); c.Fault != want || c.Since.IsZero() {
 		t.Errorf("fault %q since %v; want %q", c.Fault, c.Since, want)
