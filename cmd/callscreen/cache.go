@@ -128,11 +128,16 @@ func (a cacheAction[T]) ask(cmd *cobra.Command, c *config, number, trunk string)
 	if !errors.Is(err, console.ErrNotRunning) {
 		return v, err
 	}
-	sayNotRunning(cmd)
 	n, err := c.number(number, trunk)
 	if err != nil {
 		return v, err
 	}
+	release, err := c.claim()
+	if err != nil {
+		return v, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	sayNotRunning(cmd)
 	cache, err := c.savedCache()
 	if err != nil {
 		return v, err

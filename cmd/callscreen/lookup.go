@@ -88,8 +88,10 @@ func (c *config) lookUp(cmd *cobra.Command, q lookupRequest) (found lookedUp, er
 	if !errors.Is(err, console.ErrNotRunning) {
 		return found, refused(err)
 	}
-	sayNotRunning(cmd)
-	return c.lookUpAlone(ctx, q)
+	if found, err = c.lookUpAlone(ctx, q); err == nil {
+		sayNotRunning(cmd)
+	}
+	return found, err
 }
 
 // refused gives what is wrong with a request, or is not there, its exit code.
@@ -117,6 +119,13 @@ func (c *config) lookUpAlone(ctx context.Context, q lookupRequest) (found looked
 	n, err := c.number(q.Number, q.Trunk)
 	if err != nil {
 		return found, refused(err)
+	}
+	if !q.Offline {
+		release, err := c.claim()
+		if err != nil {
+			return found, err
+		}
+		defer func() { err = errors.Join(err, release()) }()
 	}
 	l, err := openLookups(c, zerolog.Nop(), nil)
 	if err != nil {

@@ -35,7 +35,8 @@ type process struct {
 
 	manager manager
 	passed  sockets
-	servers []server // http and the control socket, those of them that could be opened
+	servers []server     // http and the control socket, those of them that could be opened
+	release func() error // leaves the state folder; nil: it was not occupied
 }
 
 // build makes a process that is ready to run: policy and key are read, sockets
@@ -68,6 +69,7 @@ func buildOn(c *config, passed sockets, log zerolog.Logger) (_ *process, err err
 	if err != nil {
 		return nil, err
 	}
+	p.occupy()
 	if p.record, err = c.openRecord(log); err != nil {
 		return nil, err
 	}
@@ -172,6 +174,9 @@ func (p *process) closeTakers() error {
 	err := p.lookups.Close()
 	if p.record != nil {
 		err = errors.Join(err, p.record.close())
+	}
+	if p.release != nil {
+		err = errors.Join(err, p.release())
 	}
 	return err
 }
