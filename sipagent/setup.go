@@ -105,7 +105,7 @@ func (w *work) newSetup() *setup {
 	s.alarm.call = s.fire
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.setups) >= w.limits.Setups {
+	if w.isFull() {
 		return nil
 	}
 	w.setups[s.token] = s
@@ -114,6 +114,13 @@ func (w *work) newSetup() *setup {
 		s.hurried = !s.source.begins(w.limits.SetupsPerSource)
 	}
 	return s
+}
+
+// isFull reports whether the table has no place for a call of this source: the last
+// tenth of it is for those who do not hold half of it already.
+func (w *work) isFull() bool {
+	n, most := len(w.setups), w.limits.Setups
+	return n >= most || n >= most-most/10 && int(w.source.open.Load()) > most/2
 }
 
 // forward sends the INVITE on: with its label, to where it was diverted, or as
