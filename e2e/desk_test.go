@@ -36,21 +36,33 @@ func (o *desked) nameOf(number string) string {
 // rings is nameOf for a call that is dialled already.
 func (o *desked) rings(d *dialog, number string) string {
 	o.t.Helper()
+	name := o.answers(d, number)
+	o.ends(d)
+	return name
+}
+
+// answers places a call that the desk answers, and returns the name that the desk saw.
+func (o *desked) answers(d *dialog, number string) string {
+	o.t.Helper()
 	o.carrier.send(withSDP(d.invite(), o.carrier))
 	invite := o.desk.wantNext("INVITE ")
 	name, _, _ := strings.Cut(invite.header("From"), "<")
 	if !strings.Contains(invite.header("From"), "<sip:"+number+"@") {
 		o.t.Errorf("the desk saw %s, want the number %s", invite.header("From"), number)
 	}
-	ok := invite.answer("200 OK")
-	o.desk.send(withSDP(message(strings.Replace(string(ok), "Contact: <"+invite.uri()+">", "Contact: <sip:desk@"+o.desk.addr.String()+">", 1)), o.desk))
+	ok, own := string(invite.answer("200 OK")), "Contact: <sip:desk@"+o.desk.addr.String()+">"
+	o.desk.send(withSDP(message(strings.Replace(ok, "Contact: <"+invite.uri()+">", own, 1)), o.desk))
 	o.carrier.send(d.ack(o.carrier.wantNext("SIP/2.0 200 ")))
 	o.desk.wantNext("ACK ")
+	return strings.Trim(name, `" `)
+}
+
+// ends lets the caller hang up.
+func (o *desked) ends(d *dialog) {
+	o.t.Helper()
 	o.carrier.send(d.bye())
 	o.carrier.wantNext("SIP/2.0 200 ")
-	bye := o.desk.wantNext("BYE ")
-	o.desk.send(bye.answer("200 OK"))
-	return strings.Trim(name, `" `)
+	o.desk.send(o.desk.wantNext("BYE ").answer("200 OK"))
 }
 
 // refused places a call that callscreen refuses with a status: the desk hears nothing.

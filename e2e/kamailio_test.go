@@ -127,6 +127,9 @@ func TestRedirectForKamailio(t *testing.T) {
 	o.carrier.send(d.ack(o.carrier.want("SIP/2.0 486 ")))
 	o.pbx.want("ACK ")
 
+	e.leftWhileRinging()
+	e.callsOut()
+
 	o.signal(syscall.SIGKILL)
 	o.exit()
 	begun := time.Now()
@@ -173,4 +176,29 @@ func (e *edge) rings(number, asserted, verdict string) {
 	o.carrier.send(d.ack(o.carrier.want("SIP/2.0 200 ")))
 	o.pbx.want("ACK ")
 	o.hangUp(d, o.pbx)
+}
+
+// leftWhileRinging places a labelled call whose caller hangs up while it rings.
+func (e *edge) leftWhileRinging() {
+	o := e.o
+	o.t.Helper()
+	d, invite := o.ring(labelledNumber)
+	o.carrier.send(d.cancel())
+	o.carrier.want("SIP/2.0 200 ")
+	cancel := o.pbx.want("CANCEL ")
+	o.pbx.send(cancel.answer("200 OK"), invite.answer("487 Request Terminated"))
+	o.carrier.send(d.ack(o.carrier.want("SIP/2.0 487 ")))
+	o.pbx.want("ACK ")
+}
+
+// callsOut lets the office call out, with which callscreen has nothing to do.
+func (e *edge) callsOut() {
+	o := e.o
+	o.t.Helper()
+	d := o.pbx.dial("100")
+	d.target = "sip:13900000003@" + o.carrier.addr.String()
+	o.pbx.send(d.invite())
+	o.carrier.send(o.carrier.want("INVITE " + d.target + " ").answer("486 Busy Here"))
+	o.pbx.send(d.ack(o.pbx.want("SIP/2.0 486 ")))
+	o.carrier.want("ACK ")
 }
