@@ -125,9 +125,11 @@ func refusedCallDoesNotRing(c *lineCall) {
 	if end := leg.ended(); end["TechCause"] != "603" || end["Cause"] != "21" {
 		c.Errorf("the carrier saw it end as %v, want 603 and cause 21", end)
 	}
-	if refusal := c.atCarrier().received("SIP/2.0 603 "); !strings.HasPrefix(string(refusal), "SIP/2.0 603 Decline\r\n") {
-		c.Errorf("the carrier received %q, want 603 Decline", refusal)
+	refusal := c.atCarrier().received("SIP/2.0 603 ")
+	if reason := `Q.850;cause=21;text="Call Rejected"`; !strings.HasPrefix(string(refusal), "SIP/2.0 603 Decline\r\n") || refusal.header("Reason") != reason {
+		c.Errorf("the carrier received %q, want 603 Decline and Reason: %s", refusal, reason)
 	}
+	c.recordsEnd("answer", 603, "callscreen")
 	if seen := c.atPBX(); len(seen) != 0 {
 		c.Errorf("the PBX saw%s", seen)
 	}

@@ -38,6 +38,7 @@ func callerGivesUp(c *lineCall) {
 			c.Errorf("%s: %s", side, odd)
 		}
 	}
+	c.recordsEnd("answer", 487, "caller")
 }
 
 // A queue answers nothing but 100 until somebody takes the call.
@@ -83,6 +84,7 @@ func callerHangsUp(c *lineCall) {
 	if bye := c.atPBX().received("BYE "); bye.header("Reason") != "Q.850;cause=34" {
 		c.Errorf("BYE with Reason %q, want Q.850;cause=34", bye.header("Reason"))
 	}
+	c.recordsEnd("end", 0, "caller")
 	c.unlabelled(c.from())
 }
 
@@ -95,6 +97,7 @@ func calleeHangsUp(c *lineCall) {
 	if c.atCarrier().received("BYE ") == "" || c.atCarrier().sent("BYE ") != "" {
 		c.Errorf("no BYE, or not one of the PBX:%s", c.atCarrier())
 	}
+	c.recordsEnd("end", 0, "callee")
 	c.unlabelled(c.from())
 }
 

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,8 +61,27 @@ func (c *lineCall) transport() string {
 func (c *lineCall) atCarrier() trace { return c.outside.trace(c.caller) }
 func (c *lineCall) atPBX() trace     { return c.inside.trace(c.caller) }
 
-// eventually looks at the traces until they show something.
+// recordsEnd checks that the record says how the call ended, and by whom: at its
+// final answer, or at its BYE.
+func (c *lineCall) recordsEnd(event string, final int, by string) {
+	c.Helper()
+	id := c.atCarrier().sent("INVITE ").header("Call-ID")
+	var got entry
+	c.eventually("a line of the record about the end", func() bool {
+		lines := c.recordLines("record.jsonl")
+		i := slices.IndexFunc(lines, func(e entry) bool { return e.Call == id && e.Event == event })
+		if i >= 0 {
+			got = lines[i]
+		}
+		return i >= 0
+	})
+	if got.Final != final || got.EndedBy != by {
+		c.Errorf("the record has %s with status %d, ended by %q; want %d, %q", event, got.Final, got.EndedBy, final, by)
+	}
+}
+
+// eventually looks until something is so; the test of the call fails when it is not.
 func (c *lineCall) eventually(what string, so func() bool) {
 	c.Helper()
-	(&office{t: c.T}).eventually(what, so)
+	eventually(c.T, what, so)
 }

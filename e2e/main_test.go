@@ -3,7 +3,8 @@
 // a PBX, each at an address of its own.
 //
 // It knows what the pages promise (configuration, record, messages on the wire)
-// and nothing of how it is done: its phones are bare sockets and SIPp.
+// and nothing of how it is done: its phones are bare sockets, SIPp, and baresip
+// behind two Asterisk 22 that tools/asterisk.sh unpacks.
 package e2e
 
 import (

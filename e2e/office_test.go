@@ -327,9 +327,14 @@ func tail(t *testing.T, file string) string {
 // eventually waits until something is so.
 func (o *office) eventually(what string, so func() bool) {
 	o.t.Helper()
+	eventually(o.t, what, so)
+}
+
+func eventually(t *testing.T, what string, so func() bool) {
+	t.Helper()
 	for end := time.Now().Add(patience); !so(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			o.t.Fatalf("never came: %s", what)
+			t.Fatalf("never came: %s", what)
 		}
 	}
 }

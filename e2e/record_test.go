@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 )
 
 // entry is what tests read of a line of the record (docs/record.md).
@@ -19,10 +20,18 @@ type entry struct {
 	Failed  string  `json:"failed"`
 	Took    float64 `json:"took"`
 	Mode    string  `json:"mode"`
+	Final   int     `json:"final"`
+	EndedBy string  `json:"ended_by"`
 }
 
-// record returns the decisions of a record file, as far as their lines are whole.
-func (o *office) record(name string) (all []entry) {
+// record returns the decisions of a record file.
+func (o *office) record(name string) []entry {
+	o.t.Helper()
+	return slices.DeleteFunc(o.recordLines(name), func(e entry) bool { return e.Event != "decision" })
+}
+
+// recordLines returns the lines of a record file, as far as they are whole.
+func (o *office) recordLines(name string) (all []entry) {
 	o.t.Helper()
 	for line := range bytes.Lines([]byte(o.read(name))) {
 		var e entry
@@ -30,7 +39,6 @@ func (o *office) record(name string) (all []entry) {
 		case !bytes.HasSuffix(line, []byte("\n")): // still being written
 		case err != nil || e.V != 1:
 			o.t.Errorf("%s: %v: %q", name, err, line)
-		case e.Event != "decision":
 		default:
 			all = append(all, e)
 		}
