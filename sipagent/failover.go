@@ -145,6 +145,24 @@ func (s *setup) next() {
 	}
 }
 
+// flee sends a call that rings at a place which has died to another one, if that
+// is up. The place before is told, should it live after all.
+func (s *setup) flee(from *place, why failure) {
+	w, done := s.agent.borrow(&s.transaction)
+	defer done()
+	s.mu.Lock()
+	defer s.unlock()
+	if s.to.place != from || s.server.state != proceeding || s.client.state != proceeding || s.left != "" {
+		return
+	}
+	if x := s.nextPlace(); x == nil || x.now().down || !s.another(why) {
+		return
+	}
+	for i := range s.aside {
+		s.endAside(w, i, "")
+	}
+}
+
 // silent is the end of waiting for a first answer.
 func (s *setup) silent(w *work) {
 	s.ails(failedSilent, 0)

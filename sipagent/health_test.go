@@ -279,3 +279,74 @@ func TestRecoverySpreads(t *testing.T) {
 		}
 	})
 }
+
+// A call that rings at a PBX which dies rings on at another one, and at neither if
+// none is there.
+func TestTargetDiesInMidRing(t *testing.T) {
+	ringing := func(t *testing.T, second string) (*cluster, *call, msg) {
+		c := newCluster(t, labelled, two, probing)
+		c.answerProbe(0, "200 OK")
+		c.answerProbe(1, second)
+		k := c.call("mid-ring")
+		inv := c.pbxs[0].want("INVITE ")
+		c.pbxs[0].send(inv.answer("180 Ringing"))
+		c.carrier.want("SIP/2.0 180")
+		return c, k, inv
+	}
+	// dies has the first PBX say nothing more, and returns what the second one gets
+	// beside OPTIONS, which it answers.
+	dies := func(c *cluster) msg {
+		for range 2000 {
+			if m, ok := c.pbxs[1].next(10 * time.Millisecond); ok && !strings.HasPrefix(string(m), "OPTIONS ") {
+				return m
+			} else if ok {
+				c.pbxs[1].send(m.answer("200 OK"))
+			}
+		}
+		c.t.Fatal("nothing comes")
+		return ""
+	}
+	// cancelled returns the CANCEL behind all OPTIONS.
+	cancelled := func(c *cluster) (m msg) {
+		for !strings.HasPrefix(string(m), "CANCEL ") {
+			var ok bool
+			if m, ok = c.pbxs[0].next(time.Second); !ok {
+				c.t.Fatal("nothing is cancelled")
+			}
+		}
+		return m
+	}
+	synctest.Test(t, func(t *testing.T) {
+		c, k, first := ringing(t, "200 OK")
+		second := dies(c)
+		if second.header("From") != first.header("From") {
+			t.Errorf("From = %q, want %q", second.header("From"), first.header("From"))
+		}
+		cancel := cancelled(c) // should it live after all
+		checkFollows(t, cancel, first, "CANCEL", first.header("To"))
+		c.pbxs[1].send(strings.Replace(second.answer("180 Ringing"), "tag=callee", "tag=second", 1))
+		if to := c.carrier.want("SIP/2.0 180").header("To"); !strings.HasSuffix(to, "tag=second") {
+			t.Errorf("180 of %s", to)
+		}
+		c.ends(k, c.pbxs[1], second)
+	})
+	// It was only deaf to OPTIONS, and is picked up at that very moment.
+	synctest.Test(t, func(t *testing.T) {
+		c, k, first := ringing(t, "200 OK")
+		dies(c)
+		cancelled(c)
+		c.ends(k, c.pbxs[0], first)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		c, k, first := ringing(t, "503 Service Unavailable")
+		for range 200 {
+			if m, ok := c.pbxs[1].next(50 * time.Millisecond); ok {
+				c.pbxs[1].send(m.answer("503 Service Unavailable"))
+			}
+			if m, _ := c.pbxs[0].next(50 * time.Millisecond); strings.HasPrefix(string(m), "CANCEL") {
+				t.Errorf("%q: nobody else could take the call", m)
+			}
+		}
+		c.ends(k, c.pbxs[0], first)
+	})
+}

@@ -64,7 +64,7 @@ func (p *prober) hurry() {
 func (p *prober) fire() {
 	defer p.agent.recovered()
 	if p.due() {
-		p.agent.ailing(p.place, failedSilent, 0)
+		p.dead(failedSilent)
 	}
 }
 
@@ -195,7 +195,15 @@ func (p *prober) lost(bool) { p.refused() }
 // refused is told that nobody takes the OPTIONS.
 func (p *prober) refused() {
 	if p.gaveUp() {
-		p.agent.ailing(p.place, failedRefused, 0)
+		p.dead(failedRefused)
+	}
+}
+
+// dead notes that nobody is at the place, and takes away the calls that ring there.
+func (p *prober) dead(why failure) {
+	p.agent.ailing(p.place, why, 0)
+	for _, s := range p.agent.all() {
+		s.flee(p.place, why)
 	}
 }
 
