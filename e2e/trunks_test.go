@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -72,6 +73,12 @@ func testTrunks(t *testing.T, shared bool) {
 	}
 	for _, c := range all {
 		o.callsOutBy(c)
+	}
+	at := o.proxy.Addr().As4()
+	at[3] = 20
+	o.ignores(newPhone(t, netip.AddrFrom4(at)), all[0].proxy)
+	if !shared {
+		o.ignores(all[0].phone, all[1].proxy)
 	}
 }
 
@@ -150,6 +157,20 @@ func rang(invite message) string {
 	}
 	from, _, _ := strings.Cut(invite.header("From"), ";tag=")
 	return from
+}
+
+// ignores checks that who does not belong at a listener gets no answer there, and
+// nothing comes of it.
+func (o *office) ignores(p *phone, at netip.AddrPort) {
+	o.t.Helper()
+	p.proxy = at
+	p.send(p.dial(cleanNumber).invite())
+	if m, came := p.next(200 * time.Millisecond); came {
+		o.t.Errorf("a stranger got %q", m)
+	}
+	if m, came := o.pbx.next(10 * time.Millisecond); came {
+		o.t.Errorf("the PBX got a stranger's %q", m)
+	}
 }
 
 // callsOutBy lets the PBX call by a trunk, which it names by the host that it calls.
