@@ -3,18 +3,15 @@ package screening
 import (
 	"bytes"
 	"encoding/csv"
-	"errors"
 	"fmt"
-	"io"
 	"path"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"callscreen/screening/sheet"
 	"callscreen/screening/strictyaml"
 )
 
@@ -85,7 +82,7 @@ func (r *listReader) read(file string, data []byte) {
 	}
 	switch strings.ToLower(path.Ext(file)) {
 	case ".csv":
-		r.csv(data)
+		sheet.Read(data, listColumns, r.doc.ReportAt, r.row)
 	case ".vcf":
 		r.vcards(data)
 	case ".txt":
@@ -137,122 +134,41 @@ func cleanNote(s string) string {
 	return s
 }
 
-// columns are where a CSV file has what; -1 is nowhere.
-type columns struct{ number, note, expires int }
+// What the columns of a CSV file are, and what they may be called.
+const (
+	inNumber = iota
+	inNote
+	inExpires
+)
 
-// columnNames are what the columns may be called, in small letters.
-var columnNames = struct{ number, note, expires []string }{
-	number:  []string{"number", "phone", "phone number", "tel", "telephone", "mobile", "号码", "电话", "电话号码", "手机", "手机号", "手机号码"},
-	note:    []string{"note", "name", "remark", "comment", "备注", "说明", "姓名", "名称", "名字"},
-	expires: []string{"expires", "expiry", "expire", "until", "到期", "有效期", "截止", "到期日"},
+var listColumns = []sheet.Column{
+	inNumber:  {"number", "phone", "phone number", "tel", "telephone", "mobile", "号码", "电话", "电话号码", "手机", "手机号", "手机号码"},
+	inNote:    {"note", "name", "remark", "comment", "备注", "说明", "姓名", "名称", "名字"},
+	inExpires: {"expires", "expiry", "expire", "until", "到期", "有效期", "截止", "到期日"},
 }
 
-func (r *listReader) csv(data []byte) {
-	in := csv.NewReader(bytes.NewReader(data))
-	in.FieldsPerRecord, in.TrimLeadingSpace, in.ReuseRecord, in.Comment = -1, true, true, '#'
-	in.Comma = delimiter(data)
-	at := columns{0, 1, 2}
-	for first := true; ; first = false {
-		record, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			return
-		}
-		if err != nil {
-			r.badCSV(err)
-			return
-		}
-		if named, ok := header(record); first && ok {
-			at = named
-			continue
-		}
-		r.record(in, record, at)
-	}
-}
-
-// delimiter returns what stands between the columns: Excel writes what the
-// country has.
-func delimiter(data []byte) rune {
-	for line := range bytes.Lines(data) {
-		if line = bytes.TrimSpace(line); len(line) == 0 || line[0] == '#' {
-			continue
-		}
-		for _, c := range ",;\t" {
-			if bytes.ContainsRune(line, c) {
-				return c
-			}
-		}
-		break
-	}
-	return ','
-}
-
-// header returns the columns that a first line names.
-func header(record []string) (columns, bool) {
-	at := columns{-1, -1, -1}
-	for i, name := range record {
-		name = strings.ToLower(strings.TrimSpace(name))
-		for _, c := range []struct {
-			names []string
-			at    *int
-		}{{columnNames.number, &at.number}, {columnNames.note, &at.note}, {columnNames.expires, &at.expires}} {
-			if *c.at < 0 && slices.Contains(c.names, name) {
-				*c.at = i
-			}
-		}
-	}
-	return at, at.number >= 0
-}
-
-func (r *listReader) badCSV(err error) {
-	var p *csv.ParseError
-	if !errors.As(err, &p) {
-		r.doc.ReportAt(0, 0, err.Error(), "")
-		return
-	}
-	r.doc.ReportAt(p.StartLine, 0, "a quote that stands alone", `write "" for a quote within quotes`)
-}
-
-// byExcel is what Excel makes of a number that it takes for one to count with.
-var byExcel = regexp.MustCompile(`^[0-9]([.,][0-9]+)?E\+[0-9]+$`)
-
-// record adds one line of a CSV file.
-func (r *listReader) record(in *csv.Reader, record []string, at columns) {
-	field := func(i int) string {
-		if i < 0 || i >= len(record) {
-			return ""
-		}
-		return strings.TrimSpace(record[i])
-	}
-	number, until := field(at.number), field(at.expires)
-	if number == "" && strings.Join(record, "") == "" {
-		return
-	}
-	line, column := fieldPos(in, record, min(at.number, len(record)-1))
+// row adds one line of a CSV file.
+func (r *listReader) row(row sheet.Row) {
+	number, until := row.Field(inNumber), row.Field(inExpires)
+	line, column := row.Place(inNumber)
 	switch {
+	case row.Empty():
+		return
 	case number == "":
 		r.doc.ReportAt(line, column, "the line has no number", "write it, or remove the line")
 		return
-	case byExcel.MatchString(number):
+	case sheet.LostDigits(number):
 		r.doc.ReportAt(line, column, "number "+strconv.Quote(number)+" has lost its digits", "let Excel format the column as text, and write the number again")
 		return
 	}
-	e := Entry{Number: strings.Clone(number), Note: strings.Clone(field(at.note))}
+	e := Entry{Number: number, Note: row.Field(inNote)}
 	if until != "" {
 		var err error
 		if e.Expires, err = readExpiry(until, r.zone); err != nil {
-			line, column := fieldPos(in, record, at.expires)
+			line, column := row.Place(inExpires)
 			text, hint, _ := strings.Cut(err.Error(), ": ")
 			r.doc.ReportAt(line, column, "expires "+strconv.Quote(until)+" "+text, hint)
 		}
 	}
 	r.entry(e, line, column)
-}
-
-// fieldPos returns the line and column of a field, in characters.
-func fieldPos(in *csv.Reader, record []string, i int) (line, column int) {
-	line, column = in.FieldPos(i)
-	for _, before := range record[:i] {
-		column -= len(before) - utf8.RuneCountInString(before)
-	}
-	return line, column
 }

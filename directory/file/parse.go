@@ -2,12 +2,7 @@ package file
 
 import (
 	"bytes"
-	"encoding/csv"
-	"errors"
 	"fmt"
-	"io"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +11,7 @@ import (
 
 	"callscreen/directory"
 	"callscreen/screening"
+	"callscreen/screening/sheet"
 	"callscreen/screening/strictyaml"
 )
 
@@ -93,24 +89,21 @@ func (p *parser) report(line, column int, text, hint string) {
 	}
 }
 
-// columns are where a line has what; -1 is nowhere.
-type columns [5]int
-
+// What the columns are, and what they may be called.
 const (
-	atNumber = iota
-	atLabel
-	atCategory
-	atNote
-	atExpires
+	inNumber = iota
+	inLabel
+	inCategory
+	inNote
+	inExpires
 )
 
-// names are what the columns may be called, in small letters.
-var names = [len(columns{})][]string{
-	atNumber:   {"number", "phone", "号码", "电话", "电话号码", "手机"},
-	atLabel:    {"label", "标记", "标签"},
-	atCategory: {"category", "类别", "分类", "类型"},
-	atNote:     {"note", "remark", "comment", "备注", "说明"},
-	atExpires:  {"expires", "expiry", "until", "到期", "有效期", "截止"},
+var columns = []sheet.Column{
+	inNumber:   {"number", "phone", "号码", "电话", "电话号码", "手机"},
+	inLabel:    {"label", "标记", "标签"},
+	inCategory: {"category", "类别", "分类", "类型"},
+	inNote:     {"note", "remark", "comment", "备注", "说明"},
+	inExpires:  {"expires", "expiry", "until", "到期", "有效期", "截止"},
 }
 
 func (p *parser) file(data []byte) {
@@ -118,111 +111,55 @@ func (p *parser) file(data []byte) {
 		p.report(0, 0, "the file is not UTF-8", `save it as UTF-8; Excel calls it "CSV UTF-8"`)
 		return
 	}
-	in := csv.NewReader(bytes.NewReader(data))
-	in.FieldsPerRecord, in.Comment, in.Comma = -1, '#', delimiter(data)
-	in.TrimLeadingSpace = in.Comma != '\t' // which it would take for space
-	at := columns{0, 1, 2, 3, 4}
-	for first := true; ; first = false {
-		record, err := in.Read()
-		var bad *csv.ParseError
-		switch {
-		case errors.Is(err, io.EOF):
-			return
-		case errors.As(err, &bad):
-			p.report(bad.StartLine, 0, "a quote stands alone", `write "" for a quote within quotes`)
-			return
-		case err != nil:
-			p.report(0, 0, err.Error(), "")
-			return
-		}
-		if named, ok := header(record); first && ok {
-			at = named
-			continue
-		}
-		p.record(in, record, at)
-	}
+	sheet.Read(data, columns, p.report, p.row)
 }
 
-// delimiter returns what stands between the columns: Excel writes what the
-// country has.
-func delimiter(data []byte) rune {
-	for line := range bytes.Lines(data) {
-		if line = bytes.TrimSpace(line); len(line) == 0 || line[0] == '#' {
-			continue
-		}
-		for _, c := range ",;\t" {
-			if bytes.ContainsRune(line, c) {
-				return c
-			}
-		}
-		break
-	}
-	return ','
-}
-
-// header returns the columns that a first line names.
-func header(record []string) (columns, bool) {
-	at := columns{-1, -1, -1, -1, -1}
-	for i, name := range record {
-		name = strings.ToLower(strings.TrimSpace(name))
-		for c := range names {
-			if at[c] < 0 && slices.Contains(names[c], name) {
-				at[c] = i
-			}
-		}
-	}
-	return at, at[atNumber] >= 0
-}
-
-// byExcel is what Excel makes of a number that it takes for one to count with.
-var byExcel = regexp.MustCompile(`^[0-9]([.,][0-9]+)?[Ee]\+[0-9]+$`)
-
-// record reads one line.
-func (p *parser) record(in *csv.Reader, record []string, at columns) {
-	field := func(c int) string {
-		if i := at[c]; i >= 0 && i < len(record) {
-			return strings.TrimSpace(record[i])
-		}
-		return ""
-	}
+// row reads one line.
+func (p *parser) row(row sheet.Row) {
 	fault := func(c int, text, hint string) {
-		line, column := place(in, record, at[c])
+		line, column := row.Place(c)
 		p.report(line, column, text, hint)
 	}
-	number := field(atNumber)
-	e := screening.Entry{Number: number, Note: field(atNote)}
-	line, _ := in.FieldPos(0)
+	number := row.Field(inNumber)
+	e := screening.Entry{Number: number, Note: row.Field(inNote)}
 	switch err := e.Check(); {
-	case strings.Join(record, "") == "":
+	case row.Empty():
 		return
 	case number == "":
-		fault(atNumber, "the line has no number", "write it, or remove the line")
+		fault(inNumber, "the line has no number", "write it, or remove the line")
 		return
-	case byExcel.MatchString(number):
-		fault(atNumber, "number "+strconv.Quote(number)+" has lost its digits", "let Excel format the column as text, and write the number again")
+	case sheet.LostDigits(number):
+		fault(inNumber, "number "+strconv.Quote(number)+" has lost its digits", "let Excel format the column as text, and write the number again")
 		return
 	case err != nil:
 		text, hint, _ := strings.Cut(err.Error(), ": ")
-		fault(atNumber, "number "+strconv.Quote(number)+" "+text, hint)
+		fault(inNumber, "number "+strconv.Quote(number)+" "+text, hint)
 		return
 	}
 	key := keyOf(number)
 	if before, twice := p.said[key]; twice {
-		fault(atNumber, fmt.Sprintf("number %q stands in line %d, too", number, before.line), "keep one of the two")
+		fault(inNumber, fmt.Sprintf("number %q stands in line %d, too", number, before.line), "keep one of the two")
 		return
 	}
+	p.entry(row, e, key, fault)
+}
+
+// entry adds what a line says of a number that no line before is about.
+func (p *parser) entry(row sheet.Row, e screening.Entry, key string, fault func(c int, text, hint string)) {
+	until, category := row.Field(inExpires), row.Field(inCategory)
 	var err error
-	if e.Expires, err = p.expiry(field(atExpires)); err != nil {
-		fault(atExpires, "expires "+strconv.Quote(field(atExpires))+" is no date", "write the last day as in 2027-03-31, or a time as in 2027-03-31 18:00")
+	if e.Expires, err = p.expiry(until); err != nil {
+		fault(inExpires, "expires "+strconv.Quote(until)+" is no date", "write the last day as in 2027-03-31, or a time as in 2027-03-31 18:00")
 	}
-	r, ok := p.reputation(field(atLabel), field(atCategory), e.Note)
+	r, ok := p.reputation(row.Field(inLabel), category, e.Note)
 	if !ok {
-		fault(atCategory, "category "+strconv.Quote(field(atCategory))+" is not known", "write fraud, sales, harassment, agent, delivery, recruiter, taxi or other")
+		fault(inCategory, "category "+strconv.Quote(category)+" is not known", "write fraud, sales, harassment, agent, delivery, recruiter, taxi or other")
 	}
 	if ok && !r.Known() {
-		fault(atNumber, "the line says nothing of the number", "write a label, a category or a note, or remove the line")
+		fault(inNumber, "the line says nothing of the number", "write a label, a category or a note, or remove the line")
 	}
 	e.Number = key
+	line, _ := row.Place(inNumber)
 	p.entries, p.said[key] = append(p.entries, e), said{r, line}
 }
 
@@ -237,17 +174,6 @@ func keyOf(number string) string {
 		return number
 	}
 	return n.Digits
-}
-
-// place returns the line and column of a field, in characters. Of one that the line
-// does not have it is the last.
-func place(in *csv.Reader, record []string, i int) (line, column int) {
-	i = min(max(i, 0), len(record)-1)
-	line, column = in.FieldPos(i)
-	for _, before := range record[:i] {
-		column -= len(before) - utf8.RuneCountInString(before)
-	}
-	return line, column
 }
 
 // expiry reads the end of an entry: a day, which it lasts to the end of, or a time.

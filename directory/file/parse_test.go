@@ -119,7 +119,7 @@ func TestParseTellsAllThatIsWrong(t *testing.T) {
 		"13041439112,a,,,tomorrow":                      "x.csv:1:17: expires \"tomorrow\" is no date: write the last day",
 		"13041439112,a,,,2026-02-30":                    "is no date",
 		"13041439112":                                   "x.csv:1:1: the line says nothing of the number",
-		"13041439112,\"a\"b\"":                          "x.csv:1: a quote stands alone",
+		"13041439112,\"a\"b\"":                          "x.csv:1: a quote that stands alone",
 		"13041439112,\xcd\xc6\xcf\xfa":                  "x.csv: the file is not UTF-8",
 		"_95XYZ9,a":                                     "x.csv:1:1: number \"_95XYZ9\" has a pattern",
 		"*,a":                                           "x.csv:1:1: number \"*\" stands for every number",
