@@ -14,6 +14,9 @@ import (
 // errSpoolFull says that the spool has as many bytes as it may.
 var errSpoolFull = errors.New("store: spool full")
 
+// errInUse says that another process writes to the spool.
+var errInUse = errors.New("another process has it")
+
 // errDamaged says that a line of the spool holds no batch.
 var errDamaged = errors.New("store: damaged line in spool")
 
@@ -38,7 +41,10 @@ func openSpool(path string, limit int64) (*spool, error) {
 		return nil, fmt.Errorf("store: opening spool: %w", err)
 	}
 	s := &spool{path: path, max: limit, file: f}
-	if s.size, err = wholeLines(f); err == nil {
+	if err = seize(f); err == nil {
+		s.size, err = wholeLines(f)
+	}
+	if err == nil {
 		err = f.Truncate(s.size)
 	}
 	if err != nil {

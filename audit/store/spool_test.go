@@ -62,9 +62,13 @@ func drained(t *testing.T, s *spool) (names []string) {
 	return names
 }
 
-func reopened(t *testing.T, path string) *spool {
+// reopened opens a spool anew, as the next process does.
+func reopened(t *testing.T, old *spool) *spool {
 	t.Helper()
-	s, err := openSpool(path, 1<<20)
+	if err := old.close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := openSpool(old.path, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,20 +110,20 @@ func TestSpoolOutlivesItsProcess(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.Close()
-		again := reopened(t, s.path)
+		again := reopened(t, s)
 		if info, err := os.Stat(s.path); err != nil || info.Size() != again.size {
 			t.Errorf("with %q at the end the file has %d bytes, %v; want %d", tail, info.Size(), err, again.size)
 		}
 		put(t, again, calls(4, "c"))
 		want := []string{"a", "b", "c"}
 		if tail != "" {
-			want = nil // the first round has emptied it
-			again = reopened(t, s.path)
-			want = []string{"c"}
+			want = []string{"c"} // the first round has emptied it
+			again = reopened(t, again)
 		}
 		if got := drained(t, again); !slices.Equal(got, want) {
 			t.Errorf("with %q at the end out came %v; want %v", tail, got, want)
 		}
+		s = again
 	}
 }
 
@@ -134,7 +138,7 @@ func TestSpoolSkipsWhatIsDamaged(t *testing.T) {
 	if err := os.WriteFile(s.path, damaged, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := drained(t, reopened(t, s.path)); !slices.Equal(got, []string{"a", "damaged", "c"}) {
+	if got := drained(t, reopened(t, s)); !slices.Equal(got, []string{"a", "damaged", "c"}) {
 		t.Errorf("out came %v; want a, damaged, c", got)
 	}
 }
@@ -218,5 +222,27 @@ func TestSpoolRemove(t *testing.T) {
 	}
 	if removed, err := s.remove(func(*row) bool { return true }); removed != 0 || err != nil {
 		t.Errorf("from an empty spool %d removed, %v", removed, err)
+	}
+}
+
+// Two processes that share a folder by mistake must not write over each other.
+func TestSpoolIsOfOneProcess(t *testing.T) {
+	s := testSpool(t, 1<<20)
+	put(t, s, calls(1, "a"))
+	if other, err := openSpool(s.path, 1<<20); !errors.Is(err, errInUse) {
+		t.Errorf("the spool opened twice: %v, %v", other, err)
+	}
+	if got := drained(t, s); len(got) != 1 {
+		t.Errorf("the spool holds %v; want what was put into it", got)
+	}
+	if err := s.close(); err != nil {
+		t.Fatal(err)
+	}
+	other, err := openSpool(s.path, 1<<20)
+	if err != nil {
+		t.Fatalf("the spool of a process that has ended: %v", err)
+	}
+	if err := other.close(); err != nil {
+		t.Error(err)
 	}
 }

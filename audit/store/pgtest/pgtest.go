@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package pgtest runs a PostgreSQL for tests: Debian's, with nothing but a socket in
 // a folder of its own.
 //
