@@ -71,6 +71,9 @@ func (c *config) eraseFiles(ctx context.Context, asked eraseRequest) (done erasu
 		return done, err
 	}
 	defer func() { err = errors.Join(err, e.record.close()) }()
+	if e.record.why != nil { // a process may have it that does not answer
+		return done, e.record.why
+	}
 	if e.cache, err = c.savedCache(); unreadable(err) {
 		return done, err
 	}
