@@ -57,16 +57,15 @@ func (a *Agent) tapOut(to way, b []byte) {
 		return
 	}
 	defer a.recovered()
-	w := a.works.Get().(*work)
-	defer a.works.Put(w)
-	if w.tmp.Scan(b) != nil {
+	call := wire.FindCallID(b)
+	if call == nil {
 		return // a line break that keeps a connection alive
 	}
 	if to.stream != nil {
 		to.addr = to.stream.remote
 	}
 	a.tap.Message(Message{
-		Call: string(w.tmp.Value(wire.CallID)), At: a.now(), Transport: to.socket.transport.String(),
+		Call: string(call), At: a.now(), Transport: to.socket.transport.String(),
 		From: a.face(to.socket, to.addr), To: to.addr, Raw: b,
 	})
 }

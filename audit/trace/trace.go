@@ -9,7 +9,6 @@ import (
 	"bytes"
 	"errors"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -41,14 +40,22 @@ type Options struct {
 type Trace struct {
 	mu    sync.Mutex
 	calls *simplelru.LRU[string, *call] // in the order of their last message
+	spare *call                         // the one that went last, whose memory serves again; or nil
 }
 
 // call is what is kept of a call.
 type call struct {
-	id       string
-	messages []Message
-	size     int
-	left     int // messages that did not fit
+	messages []kept
+	text     []byte // of all messages, one behind the other
+	left     int    // messages that did not fit
+}
+
+// kept is a message without its text.
+type kept struct {
+	at        time.Time
+	transport string
+	from, to  netip.AddrPort
+	end       int // of its text
 }
 
 // New returns a Trace, nil where no calls shall be kept.
@@ -59,8 +66,23 @@ func New(o Options) (*Trace, error) {
 	if o.Calls == 0 {
 		return nil, nil
 	}
-	calls, err := simplelru.NewLRU[string, *call](o.Calls, nil)
-	return &Trace{calls: calls}, err
+	t := new(Trace)
+	var err error
+	t.calls, err = simplelru.NewLRU(o.Calls, t.gone)
+	return t, err
+}
+
+// maxSpare is how much memory of a call that is gone is worth keeping.
+const maxSpare = 16 << 10
+
+// gone takes back the memory of a call.
+func (t *Trace) gone(_ string, c *call) {
+	if cap(c.text) > maxSpare {
+		return
+	}
+	clear(c.text)
+	*c = call{messages: c.messages[:0], text: c.text[:0]}
+	t.spare = c
 }
 
 // Add keeps a message. It copies what it keeps; m.Raw may be used again at once.
@@ -73,17 +95,17 @@ func (t *Trace) Add(m Message) {
 	defer t.mu.Unlock()
 	c, known := t.calls.Get(m.Call)
 	if !known {
-		m.Call = strings.Clone(m.Call) // it may share the memory of a whole datagram
-		c = &call{id: m.Call}
-		t.calls.Add(c.id, c)
+		if c, t.spare = t.spare, nil; c == nil {
+			c = new(call)
+		}
+		t.calls.Add(strings.Clone(m.Call), c) // it may share the memory of a whole datagram
 	}
-	if len(c.messages) > 0 && (len(c.messages) == maxMessages || c.size+len(m.Raw) > maxBytes) {
+	if len(c.messages) > 0 && (len(c.messages) == maxMessages || len(c.text)+len(m.Raw) > maxBytes) {
 		c.left++
 		return
 	}
-	m.Call, m.Raw = c.id, bytes.Clone(m.Raw)
-	c.messages = append(c.messages, m)
-	c.size += len(m.Raw)
+	c.text = append(c.text, m.Raw...)
+	c.messages = append(c.messages, kept{m.At, m.Transport, m.From, m.To, len(c.text)})
 }
 
 // Call returns the messages of a call in their order, and how many more there were
@@ -98,7 +120,12 @@ func (t *Trace) Call(id string) (messages []Message, left int) {
 	if !known {
 		return nil, 0
 	}
-	return slices.Clone(c.messages), c.left
+	text, start := bytes.Clone(c.text), 0
+	for _, k := range c.messages {
+		messages = append(messages, Message{id, k.at, k.transport, k.from, k.to, text[start:k.end:k.end]})
+		start = k.end
+	}
+	return messages, c.left
 }
 
 // Forget forgets every call in whose messages digits stand, and returns how many
@@ -112,10 +139,22 @@ func (t *Trace) Forget(digits string) int {
 	n := 0
 	for _, id := range t.calls.Keys() {
 		c, _ := t.calls.Peek(id)
-		if slices.ContainsFunc(c.messages, func(m Message) bool { return bytes.Contains(m.Raw, []byte(digits)) }) {
+		if c.mentions([]byte(digits)) {
 			t.calls.Remove(id)
 			n++
 		}
 	}
 	return n
+}
+
+// mentions reports whether digits stand in one of the messages.
+func (c *call) mentions(digits []byte) bool {
+	start := 0
+	for _, k := range c.messages {
+		if bytes.Contains(c.text[start:k.end], digits) {
+			return true
+		}
+		start = k.end
+	}
+	return false
 }

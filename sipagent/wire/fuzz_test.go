@@ -64,6 +64,9 @@ func FuzzScan(f *testing.F) {
 		if got := Splice(nil, m.Raw, nil); !bytes.Equal(got, m.Raw) {
 			t.Fatalf("Splice without edits makes\n%q of\n%q", got, m.Raw)
 		}
+		if got := FindCallID(m.Raw); m.Flaw == FlawNone && !bytes.Equal(got, m.Value(CallID)) {
+			t.Fatalf("FindCallID = %q, want %q of\n%q", got, m.Value(CallID), m.Raw)
+		}
 		if m.Flaw == FlawNone && len(m.Headers)+3 <= MaxHeaders {
 			checkEdited(t, &m)
 		}
