@@ -16,7 +16,7 @@ const markScreened = "s"
 
 // maxEnds is how many ends are remembered as told, since a request and an answer
 // may pass several times.
-const maxEnds = 1 << 15
+const maxEnds = 1 << 12
 
 // endNews tells the Recorder how screened calls end, each end once.
 type endNews struct {

@@ -3,6 +3,9 @@ package sipagent
 import (
 	"context"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -299,5 +302,47 @@ func TestNoWayAroundScreening(t *testing.T) {
 		if !strings.HasPrefix(shown, `"推销×3475 `) {
 			t.Errorf("%s: the PBX is shown %q", name, shown)
 		}
+	}
+}
+
+// docs/faults.md names a test for every row, and the tests that it names are there.
+func TestFaultsAreTested(t *testing.T) {
+	text, err := os.ReadFile("../docs/faults.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	err = filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		code, err := os.ReadFile(path)
+		for _, f := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(\w \*testing\.[TF]\) \{$`).FindAllSubmatch(code, -1) {
+			known[string(f[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(line, " | ")
+		if len(cells) != 3 || cells[0] == "| fault" || strings.HasPrefix(cells[0], "| ---") {
+			continue
+		}
+		rows++
+		names := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(cells[2], -1)
+		if len(names) == 0 {
+			t.Errorf("%s: no test", cells[0])
+		}
+		for _, name := range names {
+			if !known[name[1]] {
+				t.Errorf("%s: there is no %s", cells[0], name[1])
+			}
+		}
+	}
+	if rows < 35 {
+		t.Errorf("%d rows, want all of them", rows)
 	}
 }

@@ -43,10 +43,10 @@ type bench struct {
 
 // verdicts are what the fuzzed calls meet, one after the other.
 var verdicts = []screening.Verdict{
-	{Action: screening.Tag, Rule: "sales", Label: label},
+	{Action: screening.Tag, Rule: "sales", Label: label, ASCII: "sales x3475", Ring: "<http://127.0.0.1>;info=spam", Headers: "X-Queue: sales\r\nPriority: urgent\r\n"},
 	{Rule: "default"},
 	{Action: screening.Divert, Rule: "menu", Target: "sip:8000@192.0.2.10"},
-	{Action: screening.Reject, Rule: "fraud", Status: 603, Reason: "Decline"},
+	{Action: screening.Reject, Rule: "fraud", Status: 603, Reason: "Decline", Cause: "SIP;cause=603", Headers: "Call-Info: <https://a/b>\r\n"},
 }
 
 func newBench(t testing.TB) *bench {
