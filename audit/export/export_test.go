@@ -121,7 +121,7 @@ func TestSpreadsheetsOpenIt(t *testing.T) {
 	}
 }
 
-// The columns are the fields of docs/record.md, and all of them.
+// The columns are the fields of docs/record.md that calls have, and all of them.
 func TestColumnsAreTheDocumentedFields(t *testing.T) {
 	doc, err := os.ReadFile("../../docs/record.md")
 	if err != nil {
@@ -134,7 +134,8 @@ func TestColumnsAreTheDocumentedFields(t *testing.T) {
 			documented = append(documented, name)
 		}
 	}
-	documented = slices.DeleteFunc(documented, func(name string) bool { return name == "v" || name == "event" })
+	notOfCalls := []string{"v", "event", "hash"}
+	documented = slices.DeleteFunc(documented, func(name string) bool { return slices.Contains(notOfCalls, name) })
 	if !slices.Equal(documented, columns) {
 		t.Errorf("columns are\n%v\nwant, as documented,\n%v", columns, documented)
 	}
