@@ -83,6 +83,7 @@ func (k *keeper) change(ch listChange) (listChanged, error) {
 	}
 	maps.Copy(k.read, read)
 	k.pair, k.wrong[1] = pair, nil
+	k.log.Info().Str("from", screening.Number{Digits: done.form}.Masked()).Msg(done.happened())
 	k.enforce(pair.on(k.base))
 	return done, nil
 }
@@ -94,6 +95,7 @@ func (k *keeper) again() error {
 	switch {
 	case err == nil:
 		k.good.Add(1)
+		k.warn(p)
 		k.enforce(p)
 		return nil
 	case p.Revision() != k.policy().Revision():
@@ -126,7 +128,6 @@ func (k *keeper) load() error {
 
 // enforce puts a policy in force.
 func (k *keeper) enforce(p *screening.Policy) {
-	k.warn(p)
 	k.use(p)
 	k.log.Info().Msg("policy in force: " + describePolicy(p))
 	k.stand(p)

@@ -91,6 +91,16 @@ type listChanged struct {
 	Now    *listEntry  `json:"now,omitempty"`    // what the number is on; nil: neither list
 	Before []listEntry `json:"before,omitempty"` // what it was on
 	Remark string      `json:"remark,omitempty"` // why this does not do what it seems to
+
+	form string // the number as it is compared
+}
+
+// happened says what was done, for the log.
+func (d *listChanged) happened() string {
+	if d.Now == nil {
+		return "number taken off the lists"
+	}
+	return "number put on the " + d.Now.List + " list"
 }
 
 // change does what ch says to the files, and returns the lists as they then are. base is
@@ -100,6 +110,7 @@ func (s stateLists) change(base *screening.Policy, ch listChange, now time.Time,
 	if err != nil {
 		return done, nil, console.BadRequest(fmt.Sprintf("number %q %v", ch.Number, err))
 	}
+	done.form = form
 	if err := state.Folder(s.dir); err != nil {
 		return done, nil, err
 	}
