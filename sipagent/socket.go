@@ -38,13 +38,13 @@ func bind(at netip.AddrPort) (packetConn, netip.AddrPort, error) {
 	if err != nil {
 		return nil, at, err
 	}
-	return buffered(conn, at)
-}
-
-// buffered makes the socket of conn one that outlasts bursts.
-func buffered(conn *net.UDPConn, at netip.AddrPort) (packetConn, netip.AddrPort, error) {
 	_ = conn.SetReadBuffer(socketBuffer)  // as much as the kernel allows;
 	_ = conn.SetWriteBuffer(socketBuffer) // less is no error
+	return blocking(conn, at)
+}
+
+// blocking takes over the socket of conn.
+func blocking(conn *net.UDPConn, at netip.AddrPort) (packetConn, netip.AddrPort, error) {
 	local := conn.LocalAddr().(*net.UDPAddr).AddrPort()
 	socket, err := unpolled(conn, at)
 	return socket, local, err
@@ -117,7 +117,8 @@ func (a *Agent) bindSocket(address string, open *os.File, bind binder, certs *ce
 	return s, err
 }
 
-// taker returns a binder that takes a UDP socket which is open.
+// taker returns a binder that takes a UDP socket which is open. Its buffers are
+// those that it was given: whoever opened it may have been allowed larger ones.
 func taker(open *os.File) binder {
 	return func(at netip.AddrPort) (packetConn, netip.AddrPort, error) {
 		conn, err := net.FilePacketConn(open)
@@ -128,7 +129,7 @@ func taker(open *os.File) binder {
 		if !ok {
 			return nil, at, errors.Join(fmt.Errorf("%s is no UDP socket", open.Name()), conn.Close())
 		}
-		return buffered(udp, at)
+		return blocking(udp, at)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 	"testing"
 )
 
@@ -71,6 +72,10 @@ func TestUDPSocketIsHandedOver(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer file.Close()
+			if err := kept.SetReadBuffer(99 << 10); err != nil {
+				t.Fatal(err)
+			}
+			buffer := readBuffer(t, file)
 			from, _ := bound(t, ip)
 			const each = 20
 			for owner := range 3 {
@@ -114,9 +119,27 @@ func TestUDPSocketIsHandedOver(t *testing.T) {
 					t.Fatalf("read %x, %v; want what owner %d sent last", buf[:got], err, owner)
 				}
 			}
+			if got := readBuffer(t, file); got != buffer {
+				t.Errorf("the socket has a buffer of %d bytes, was given %d", got, buffer)
+			}
 			if _, _, err := conn.ReadFromUDPAddrPort(buf); !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("read of nothing = %v, want %v: the socket was silenced", err, os.ErrDeadlineExceeded)
 			}
 		})
 	}
+}
+
+func readBuffer(t *testing.T, f *os.File) int {
+	t.Helper()
+	raw, err := f.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var size int
+	var failed error
+	err = raw.Control(func(fd uintptr) { size, failed = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF) })
+	if err := errors.Join(err, failed); err != nil {
+		t.Fatal(err)
+	}
+	return size
 }
