@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -17,7 +18,8 @@ import (
 type service struct {
 	socket *os.File
 	notify *net.UnixConn
-	states chan map[string]string // what it is told
+	states chan map[string]string // what it is told, but for
+	alive  *atomic.Int64          // how often its watchdog is
 }
 
 func newService(t *testing.T, at netip.AddrPort) service {
@@ -38,7 +40,7 @@ func newService(t *testing.T, at netip.AddrPort) service {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { notify.Close() })
-	s := service{socket, notify, make(chan map[string]string, 1000)}
+	s := service{socket, notify, make(chan map[string]string, 1000), new(atomic.Int64)}
 	go s.listen() // ends with notify
 	return s
 }
@@ -55,6 +57,10 @@ func (s service) listen() {
 			key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 			state[key] = value
 		}
+		if state["WATCHDOG"] == "1" {
+			s.alive.Add(1)
+			continue
+		}
 		s.states <- state
 	}
 }
@@ -67,7 +73,7 @@ func (s service) command(args []string) *exec.Cmd {
 	}
 	cmd := exec.Command("sh", append([]string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`}, args...)...)
 	cmd.ExtraFiles = []*os.File{s.socket}
-	cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "LISTEN_FDNAMES=main", "NOTIFY_SOCKET="+s.notify.LocalAddr().String())
+	cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "LISTEN_FDNAMES=main", "NOTIFY_SOCKET="+s.notify.LocalAddr().String(), "WATCHDOG_USEC=600000")
 	return cmd
 }
 
@@ -95,6 +101,7 @@ func TestServiceManagerIsTold(t *testing.T) {
 		}
 	}
 	expect("at the start", "READY=1", "STATUS=ready: listeners main at udp:"+o.proxy.String()+"; trunks carrier; policy enforce, revision ")
+	o.eventually("that the watchdog is told", func() bool { return o.service.alive.Load() >= 3 })
 	o.write("policy.yaml", mistaken)
 	o.signal(syscall.SIGHUP)
 	expect("at SIGHUP", "RELOADING=1", "MONOTONIC_USEC=", "STATUS=")
