@@ -92,7 +92,7 @@ func (c *config) service(s serviceConfig, key string, log zerolog.Logger) http.O
 	return http.Options{
 		Name: s.Name, URL: s.URL, Method: s.Method, Body: s.Body, Header: s.Header, Key: key,
 		Proof: http.Proof(s.Proof), Paths: http.Paths(s.Paths), Unknown: s.Unknown, Texts: c.Directories.texts(),
-		Slow: c.longestBudget(), Rate: orNone(s.Rate), Logger: log,
+		Slow: c.longestBudget(), Dial: c.longestDial(), Rate: orNone(s.Rate), Logger: log,
 	}
 }
 

@@ -85,7 +85,7 @@ func openJuhe(c *config, log zerolog.Logger, low func(period string, spent juhe.
 	}
 	return juhe.New(juhe.Options{
 		URL: c.Juhe.URL, Key: key, Method: c.Juhe.Method, Country: c.Juhe.Country,
-		LandlineFormat: c.Juhe.LandlineFormat, Texts: c.Directories.texts(), Rate: orNone(c.Juhe.Rate), Slow: c.longestBudget(),
+		LandlineFormat: c.Juhe.LandlineFormat, Texts: c.Directories.texts(), Rate: orNone(c.Juhe.Rate), Slow: c.longestBudget(), Dial: c.longestDial(),
 		Budget: juhe.Budget(c.Juhe.Budget), Store: &state.File{Path: filepath.Join(c.State, "juhe.spent"), Kind: "spent 1"}, Low: low, Logger: log,
 	})
 }

@@ -122,6 +122,10 @@ func (c *config) longestBudget() time.Duration {
 	return longest
 }
 
+// longestDial is the part of the longest budget that a new connection may take:
+// 300 ms of the default's 800.
+func (c *config) longestDial() time.Duration { return c.longestBudget() * 3 / 8 }
+
 // juheKey returns the key from the configuration, from the file that it names,
 // or else from where [juhe.ReadKey] looks.
 func (c *config) juheKey() (string, error) {
