@@ -215,9 +215,13 @@ func TestUnscreenedCalls(t *testing.T) {
 		if s := d.State(); s.Unscreened != 40 || s.Reason != "timeout" {
 			t.Errorf("state = %+v, want 40 calls", s)
 		}
+		since := d.State().Since.Format(time.RFC3339)
 		d.sim.Restore()
 		time.Sleep(30 * time.Second)
 		_ = d.ask()
+		if want := "juhe answers again: 40 calls without an answer since " + since; d.lines(want) != 1 {
+			t.Errorf("log = %s; want %s", d.log, want)
+		}
 		d.sim.SetAll(juhesim.Reply{Code: 10001})
 		_ = d.ask()
 		if s := d.State(); s.Unscreened != 0 {

@@ -140,6 +140,9 @@ func TestSpentBudgetIsTold(t *testing.T) {
 		p.wantFigures(t, map[string]float64{
 			"quota_left day": 0, "directory_up juhe": 0, "directory_stopped juhe budget": 1, "unscreened_total budget": 1, "directory_unscreened juhe": 1,
 		})
+		if n, counted := p.figures(t)["directory_seconds juhe budget"]; counted {
+			t.Errorf("%v queries that were not sent are timed", n)
+		}
 		c := p.check("juhe")
 		if want := "numbers are not looked up: juhe: budget of 100 queries a day is spent; failing since "; c.Status != "degraded" || !strings.HasPrefix(c.Reason, want) {
 			t.Errorf("health = %+v", c)
