@@ -7,9 +7,10 @@ BENCHFLAGS ?= --runs 5
 run: ## a simulated office on this machine: carrier, PBX, directory and calls
 	go run ./cmd/callscreen demo
 
-test: ## all but e2e; installs what the tests need, on Debian as root
+test: ## everything; installs what the tests need, on Debian as root
 	tools/install.sh
 	go test -race -shuffle=on $$(go list ./... | grep -v /e2e)
+	$(MAKE) e2e
 
 e2e: ## the binary among real phones: two Asterisk 22, baresip, SIPp; kill -9, a failing Juhe, signals
 	tools/install.sh
