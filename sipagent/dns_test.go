@@ -32,6 +32,9 @@ func (b *book) addresses(_ context.Context, host string) ([]netip.Addr, time.Dur
 	b.asked = append(b.asked, host)
 	var all []netip.Addr
 	for _, ip := range b.ips[host] {
+		if b.down {
+			break
+		}
 		all = append(all, netip.MustParseAddr(ip))
 	}
 	return all, b.ttl, b.err(len(all))
@@ -151,9 +154,11 @@ func TestNamesAreFollowed(t *testing.T) {
 			}
 			b.change(func() { b.asked = nil })
 			time.Sleep(time.Minute)
-			if n := len(b.asked); n < 5 || n > 7 {
-				t.Errorf("asked %d times in a minute of failure, want one in ten seconds", n)
-			}
+			b.change(func() {
+				if n := len(b.asked); n < 5 || n > 7 {
+					t.Errorf("asked %q in a minute of failure, want one in ten seconds", b.asked)
+				}
+			})
 		}
 		c.pbxs[1].heardAll()
 		k = c.call("without-dns")
