@@ -60,44 +60,44 @@ func (f *follow) run(ctx context.Context, c *config, r *store.Reader, out io.Wri
 	if f.lines < 0 || f.lines > maxListed {
 		return usage("--lines %d: write a number from 0 to %d", f.lines, maxListed)
 	}
-	last, err := r.LastID(ctx)
-	if err != nil {
-		return err
-	}
-	if f.lines > 0 {
-		calls, _, err := r.Search(ctx, filter, store.Page{Limit: f.lines})
-		if err != nil {
-			return err
-		}
-		slices.Reverse(calls)
-		if err := f.print(out, calls); err != nil {
-			return err
-		}
-		for i := range calls { // what was written since LastID is printed already
-			last = max(last, calls[i].ID)
-		}
-	}
-	for !f.once {
+	last, err := f.begin(ctx, r, filter, out)
+	for err == nil && !f.once {
 		select {
 		case <-time.After(followEvery):
+			last, err = f.next(ctx, r, filter, last, out)
 		case <-ctx.Done():
 			return nil
 		}
-		calls, err := r.Behind(ctx, filter, last)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := f.print(out, calls); err != nil {
-			return err
-		}
-		if len(calls) > 0 {
-			last = calls[len(calls)-1].ID
-		}
 	}
-	return nil
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// begin prints the last calls, and returns the id of the last there is.
+func (f *follow) begin(ctx context.Context, r *store.Reader, filter store.Filter, out io.Writer) (last int64, err error) {
+	if last, err = r.LastID(ctx); err != nil || f.lines == 0 {
+		return last, err
+	}
+	calls, _, err := r.Search(ctx, filter, store.Page{Limit: f.lines})
+	if err != nil {
+		return last, err
+	}
+	slices.Reverse(calls)
+	for i := range calls { // what was written since LastID is printed already
+		last = max(last, calls[i].ID)
+	}
+	return last, f.print(out, calls)
+}
+
+// next prints the calls behind one.
+func (f *follow) next(ctx context.Context, r *store.Reader, filter store.Filter, last int64, out io.Writer) (int64, error) {
+	calls, err := r.Behind(ctx, filter, last)
+	if err != nil || len(calls) == 0 {
+		return last, err
+	}
+	return calls[len(calls)-1].ID, f.print(out, calls)
 }
 
 // print writes a line for each call: of JSON, or columns as wide as most of them are.

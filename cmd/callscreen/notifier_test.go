@@ -19,6 +19,7 @@ import (
 	"callscreen/audit/notify"
 	"callscreen/audit/store"
 	"callscreen/juhe"
+	"callscreen/juhe/juhesim"
 	"callscreen/screening"
 )
 
@@ -117,6 +118,23 @@ func TestDirectoriesAreWatched(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestLowBudgetIsTold: that most of a day's queries are spent, once.
+func TestLowBudgetIsTold(t *testing.T) {
+	r := new(receiver)
+	hook, sim := httptest.NewServer(r), httptest.NewServer(juhesim.New())
+	defer hook.Close()
+	defer sim.Close()
+	o := newOffice(t)
+	p, stop := o.start(fmt.Sprintf("juhe: {url: %q, key: k, budget: {day: 5}}\nnotify: {hooks: [{url: %q}]}\n", sim.URL+juhesim.Path, hook.URL))
+	for i := range 5 {
+		o.call(p, fmt.Sprint(13041439112+i), o.pbx, "INVITE sip:")
+	}
+	stop() // which waits for what is queued
+	if got := r.told(); len(got) != 1 || !strings.HasPrefix(got[0], "quota juhe 20") || !strings.HasSuffix(got[0], " 4/5") {
+		t.Errorf("told %q; want once that 4 of 5 are spent", got)
+	}
 }
 
 // TestDigestOfTheDay: the day's refusals go to every webhook, masked, from calls as

@@ -87,11 +87,7 @@ func (c *config) trace(ctx context.Context, name string) (traced, error) {
 
 func (c *config) traceOf(ctx context.Context, call string) (t traced, err error) {
 	err = c.client().Do(ctx, http.MethodGet, "/trace/"+url.PathEscape(call), nil, &t)
-	var told console.Error
-	if errors.As(err, &told) && told.Status == http.StatusNotFound {
-		err = exitWith(exitNothingFound, err)
-	}
-	return t, err
+	return t, refused(err)
 }
 
 // handleTrace answers with the messages of a call.
