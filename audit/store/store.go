@@ -158,27 +158,31 @@ func (s *Store) put(i item) {
 	}
 }
 
-// closeWithin is how long Close waits for the database and the disk.
-const closeWithin = 5 * time.Second
+const (
+	settleWithin = 2 * time.Second // how long Close lets a database connect that is about to
+	closeWithin  = 5 * time.Second // how long it waits for the database and the disk then
+)
 
 // Close writes what is queued, to the database or else to the spool, and closes
-// both. It gives up after five seconds, and says so.
+// both. It gives up after seven seconds, and says so.
 func (s *Store) Close() error {
 	s.closing.Lock()
 	if !s.closed {
 		s.closed = true
 		close(s.queue)
-		s.stop()
+		time.AfterFunc(settleWithin, s.stop) // or sooner, when the writer has ended
 	}
 	s.closing.Unlock()
 	done := make(chan struct{})
 	go func() { // ends when the store's goroutines have
+		<-s.ended
+		s.stop()
 		s.running.Wait()
 		close(done)
 	}()
 	select {
 	case <-done:
-	case <-time.After(closeWithin):
+	case <-time.After(settleWithin + closeWithin):
 		return fmt.Errorf("store: closing: database and spool blocked, %d still queued", len(s.queue))
 	}
 	return s.db.Close()

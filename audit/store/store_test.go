@@ -196,6 +196,28 @@ var news = []struct {
 }
 
 // A record grows, whether news comes with the call, or long after it.
+// A process that ends at once leaves its calls in the database, not in the spool.
+func TestClosedAtOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, o Options) {
+		s, err := Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Record(example(0))
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		r, err := OpenReader(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		if got := all(t, r, Filter{}); len(got) != 1 {
+			t.Errorf("the database holds %d calls; want the one there was", len(got))
+		}
+	})
+}
+
 func TestRecordsGrow(t *testing.T) {
 	onEach(t, func(t *testing.T, o Options) {
 		s := open(t, o)

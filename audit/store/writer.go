@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"sync"
 	"time"
 )
 
@@ -20,15 +21,17 @@ type writer struct {
 	spool     *spool
 	id        string
 	seq       int64
-	conn      *conn      // nil while there is none
-	connected chan *conn // a new one
+	conn      *conn         // nil while there is none
+	connected chan *conn    // a new one
+	failed    chan struct{} // closed when an attempt to connect has failed
+	failing   sync.Once
 	retry     *time.Timer
 	retryAt   time.Time // the database is left alone until then
 }
 
 func newWriter(s *Store, spool *spool) *writer {
 	s.health.spooled.Store(spool.size)
-	return &writer{store: s, spool: spool, id: rand.Text(), connected: make(chan *conn), retry: time.NewTimer(retryEvery)}
+	return &writer{store: s, spool: spool, id: rand.Text(), connected: make(chan *conn), failed: make(chan struct{}), retry: time.NewTimer(retryEvery)}
 }
 
 // run writes until the queue is closed and empty. What waits for the database ends
@@ -40,6 +43,7 @@ func (w *writer) run(ctx context.Context) {
 		select {
 		case i, ok := <-w.store.queue:
 			if !ok {
+				w.finish(ctx)
 				w.close()
 				return
 			}
@@ -71,6 +75,7 @@ func (w *writer) connect(ctx context.Context, broke error) {
 				return
 			}
 			w.store.down(err)
+			w.failing.Do(func() { close(w.failed) })
 			select {
 			case <-time.After(retryEvery):
 			case <-ctx.Done():
@@ -220,6 +225,19 @@ func (w *writer) drain(ctx context.Context) {
 	if w.conn != nil && !w.spool.empty() {
 		w.retry.Reset(max(0, time.Until(w.retryAt)))
 	}
+}
+
+// finish has the database take what waits in the spool, if it is there, or about to be.
+func (w *writer) finish(ctx context.Context) {
+	if w.conn == nil {
+		select {
+		case c := <-w.connected:
+			w.adopt(c)
+		case <-w.failed:
+		case <-ctx.Done():
+		}
+	}
+	w.drain(ctx)
 }
 
 // close closes everything. What is in the spool stays there for the next writer.
