@@ -66,7 +66,22 @@ func (s *setup) answeredFinally(w *work, status int, from screening.Party) {
 	case s.left != "":
 		e.By = s.left
 	}
+	if s.outcome == outcomeUndecided {
+		s.untold = &e
+		return
+	}
 	w.ended(e)
+}
+
+// record keeps a decision, and behind it the end of a call that it came too late for.
+func (s *setup) record(w *work, d screening.Decision) {
+	if w.recorder == nil {
+		return
+	}
+	w.recorder.Record(d)
+	if s.untold != nil {
+		w.ended(*s.untold)
+	}
 }
 
 // rings notes when a phone began to ring.

@@ -1,6 +1,7 @@
 package sipagent
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -12,16 +13,23 @@ import (
 
 // endings is a Recorder that keeps what it is told of how calls ended.
 type endings struct {
-	mu  sync.Mutex
-	all []screening.Ending
+	mu      sync.Mutex
+	all     []screening.Ending
+	decided bool // some call was
 }
 
-func (*endings) Record(screening.Decision) {}
+func (e *endings) Record(screening.Decision) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.decided = true
+}
 
 func (e *endings) Ended(ending screening.Ending) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.all = append(e.all, ending)
+	if e.decided { // else nobody could tell what has ended
+		e.all = append(e.all, ending)
+	}
 }
 
 // check compares what was told since the last time. Times are left out of it.
@@ -75,6 +83,17 @@ func TestEndings(t *testing.T) {
 			r.pbx.send(inv.answer("487 Request Terminated"))
 			r.carrier.want("SIP/2.0 487")
 		}, []screening.Ending{{Status: 487, Ring: 3 * second, By: screening.PartyCaller}}},
+		{"cancelled during the lookup", slowFunc(func(ctx context.Context, c screening.Call) screening.Decision {
+			<-ctx.Done()
+			time.Sleep(second)
+			return screening.Decision{Call: c}
+		}), func(r *rig, c *call) {
+			r.carrier.send(c.request("INVITE", ""))
+			r.carrier.want("SIP/2.0 100")
+			r.cancel(c)
+			r.carrier.want("SIP/2.0 487")
+			time.Sleep(2 * second)
+		}, []screening.Ending{{Status: 487, By: screening.PartyCaller}}},
 		{"nobody answers", allowed, func(r *rig, c *call) {
 			r.invite(c)
 			time.Sleep(40 * second)

@@ -219,43 +219,56 @@ func (u *ua) once(t *testing.T, want int) {
 	}
 }
 
-// A re-INVITE between a stream and UDP is refused or given up hop by hop: its
-// ACK and CANCEL are ours on the other side.
+// A re-INVITE between a stream and UDP is refused or given up hop by hop, from
+// either side: its ACK and CANCEL are ours on the other side. Who sends it never
+// sees another From or To than its own, and the caller's side no label.
 func TestReInviteRefusedAndCancelled(t *testing.T) {
-	for _, by := range []sides{{carrier: "tcp", pbx: "udp"}, {carrier: "udp", pbx: "tcp"}} {
+	for _, by := range []sides{{carrier: "tcp", pbx: "udp"}, {carrier: "udp", pbx: "tcp"}, {carrier: "udp", pbx: "tls"}} {
 		t.Run(by.String(), func(t *testing.T) {
 			t.Parallel()
-			r := newMixedRig(t, by, allowed)
+			r := newMixedRig(t, by, labelled)
 			c := r.carrier.newCall("again")
-			r.talk(c)
+			back := r.pbx.callee(r.talk(c))
 			for _, cancelled := range []bool{false, true} {
-				c.cseq++
-				branch := fmt.Sprint("-", c.cseq)
-				r.carrier.send(c.request("INVITE", branch))
-				inv := r.pbx.want("INVITE ")
-				r.carrier.want("SIP/2.0 100 Trying")
-				status := "488 Not Acceptable Here"
-				if cancelled {
-					status = "487 Request Terminated"
-					r.pbx.send(inv.answer("180 Ringing"))
-					r.carrier.want("SIP/2.0 180")
-					r.carrier.send(c.request("CANCEL", branch))
-					r.carrier.want("SIP/2.0 200")
-					cancel := r.pbx.want("CANCEL ")
-					if cancel.header("Via") != inv.header("Via") {
-						t.Errorf("Via of the CANCEL = %q, want %q", cancel.header("Via"), inv.header("Via"))
-					}
-					r.pbx.send(cancel.answer("200 OK"))
-				}
-				r.pbx.send(inv.answer(status))
-				if ack := r.pbx.want("ACK "); ack.header("Via") != inv.header("Via") || len(ack.headers("Via")) != 1 {
-					t.Errorf("Via of the ACK = %q, want %q alone", ack.headers("Via"), inv.header("Via"))
-				}
-				r.carrier.want("SIP/2.0 " + status)
-				r.carrier.send(c.request("ACK", branch))
+				r.refuseAgain(c, r.pbx, cancelled)
+				r.refuseAgain(back, r.carrier, cancelled)
 			}
 			r.pass(c, r.pbx, "BYE", "bye")
 			r.quiet()
+			if strings.Contains(r.carrier.trace.String(), label) {
+				t.Errorf("the caller's side has seen the label: %q", r.carrier.trace.String())
+			}
 		})
 	}
+}
+
+// refuseAgain sends a re-INVITE that the other side refuses, or that is given up.
+func (r *rig) refuseAgain(c *call, to *phone, cancelled bool) {
+	r.t.Helper()
+	c.cseq++
+	branch := fmt.Sprint("-", c.cseq)
+	c.p.send(c.request("INVITE", branch))
+	inv := to.want("INVITE ")
+	c.p.want("SIP/2.0 100 Trying")
+	status := "488 Not Acceptable Here"
+	if cancelled {
+		status = "487 Request Terminated"
+		to.send(inv.answer("180 Ringing"))
+		c.p.want("SIP/2.0 180")
+		c.p.send(c.request("CANCEL", branch))
+		c.p.want("SIP/2.0 200")
+		cancel := to.want("CANCEL ")
+		if cancel.header("Via") != inv.header("Via") || cancel.header("From") != inv.header("From") || cancel.header("To") != inv.header("To") {
+			r.t.Errorf("the CANCEL is %q, of %q", cancel, inv)
+		}
+		to.send(cancel.answer("200 OK"))
+	}
+	to.send(inv.answer(status))
+	if ack := to.want("ACK "); ack.header("Via") != inv.header("Via") || len(ack.headers("Via")) != 1 || ack.header("From") != inv.header("From") {
+		r.t.Errorf("the ACK is %q, of %q", ack, inv)
+	}
+	if no := c.p.want("SIP/2.0 " + status); no.header("From") != c.from || no.header("To") != c.to {
+		r.t.Errorf("%s has From %q and To %q, want %q and %q", status, no.header("From"), no.header("To"), c.from, c.to)
+	}
+	c.p.send(c.request("ACK", branch))
 }

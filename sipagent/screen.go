@@ -81,9 +81,7 @@ func (s *setup) decided(w *work, d screening.Decision) {
 		}
 	}()
 	s.outcome = outcomeOf(d)
-	if w.recorder != nil {
-		w.recorder.Record(d)
-	}
+	s.record(w, d)
 	if s.server.state != proceeding {
 		return
 	}

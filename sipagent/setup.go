@@ -23,14 +23,15 @@ type setup struct {
 	fork
 	failover
 
-	reason    []byte          // Reason headers of the caller's CANCEL
-	left      screening.Party // who gave the call up before it was answered: the caller by CANCEL, we for ringing too long; empty: nobody
-	rang      time.Time       // when a phone began to ring; zero: none did
-	outcome   outcome         // what was decided
-	round     string          // counted in rounds; empty: not
-	less      thrift          // what is left out of what we add, so that it fits
-	hurried   bool            // its source is over its limits: no lookup
-	giveUp    time.Time       // when the caller gets an answer, whoever else does not give one
+	reason    []byte            // Reason headers of the caller's CANCEL
+	left      screening.Party   // who gave the call up before it was answered: the caller by CANCEL, we for ringing too long; empty: nobody
+	rang      time.Time         // when a phone began to ring; zero: none did
+	outcome   outcome           // what was decided
+	untold    *screening.Ending // the end of a call that is not decided yet; nil: it has not ended, or that was told
+	round     string            // counted in rounds; empty: not
+	less      thrift            // what is left out of what we add, so that it fits
+	hurried   bool              // its source is over its limits: no lookup
+	giveUp    time.Time         // when the caller gets an answer, whoever else does not give one
 	stopQuery context.CancelFunc
 }
 
