@@ -142,6 +142,20 @@ func (e *Engine) Screen(ctx context.Context, c Call) (d Decision) {
 	return s.lookUp(ctx)
 }
 
+// Unscreened is the decision on a call that shall be let through unscreened, and
+// why: with the numbers in it, under RuleFailOpen. It asks nobody and never panics.
+func (e *Engine) Unscreened(c Call, why string) (d Decision) {
+	s := e.begin(c)
+	defer func() {
+		if p := recover(); p != nil {
+			d = s.failOpen(caught(p, &e.log))
+		}
+	}()
+	s.identify()
+	s.d.Verdict = Verdict{Action: Allow, Rule: RuleFailOpen, Why: why}
+	return s.finish()
+}
+
 // screen is one call on its way to a Decision, under one policy throughout.
 type screen struct {
 	policy  *Policy

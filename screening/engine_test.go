@@ -275,6 +275,18 @@ func TestScreenWithoutCache(t *testing.T) {
 	}
 }
 
+// A call that is not screened is recorded with its numbers, and why.
+func TestUnscreened(t *testing.T) {
+	d, asked := answers(sales)
+	e := engineOf(t, d, nil)
+	c := callFrom("+86 130-4143-9112")
+	got := e.Unscreened(c, "over limits")
+	if v := (Verdict{Rule: RuleFailOpen, Why: "over limits"}); got.Verdict != v || got.Number != salesman || got.Called.Digits != "02166668888" ||
+		got.Mode != Enforce || got.Policy != e.Policy().Revision() || got.Call != c || asked.Load() != 0 {
+		t.Errorf("Unscreened = %+v after %d queries", got, asked.Load())
+	}
+}
+
 // TestScreenSurvivesItself: a cache that nobody made stands for any bug of ours.
 func TestScreenSurvivesItself(t *testing.T) {
 	e := engineOf(t, nil, func(o *Options) { o.Cache = &Cache{o: CacheOptions{Directory: lookupFunc(hangs)}} })

@@ -62,7 +62,7 @@ var slug = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 // isSlug reports whether a name can stand in a header, a URL and a file name.
 func isSlug(name string) bool { return len(name) <= 64 && slug.MatchString(name) }
 
-var reservedIDs = []string{RuleDefault, RuleNeverReject, RuleFailOpen, RuleAllowList, RuleBlockList}
+var reservedIDs = []string{RuleDefault, RuleNeverReject, RuleFailOpen, RuleFull, RuleAllowList, RuleBlockList}
 
 func (c *compiler) id(id string, seen map[string]bool, path []any) {
 	at := under(path, "id")

@@ -202,7 +202,8 @@ const (
 	RuleNeverReject = "never-reject" // a built-in number that always rings
 	RuleAllowList   = "allow-list"   // the number is on the allow list
 	RuleBlockList   = "block-list"   // the number is on the block list, and not on the allow list
-	RuleFailOpen    = "fail-open"    // screening itself failed
+	RuleFailOpen    = "fail-open"    // screening itself failed, or there was no time for it: the call was let through
+	RuleFull        = "table-full"   // there was no room for one more call
 )
 
 // Mode says whether verdicts are acted on. The zero value only observes.

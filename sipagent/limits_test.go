@@ -102,11 +102,25 @@ func TestSetupsPerSource(t *testing.T) {
 }
 
 func TestFullTable(t *testing.T) {
-	r := newRig(t, allowed, limited(func(l *Limits) { l.Setups, l.FullStatus = 1, 503 }))
+	recorded := make(chan screening.Decision, 9)
+	r := newRig(t, allowed, limited(func(l *Limits) { l.Setups, l.FullStatus = 1, 503 }), func(o *Options) {
+		o.Recorder = recordFunc(func(d screening.Decision) { recorded <- d })
+	})
 	r.invite(r.carrier.newCall("first"))
-	r.carrier.send(r.carrier.newCall("second").request("INVITE", ""))
-	r.carrier.want("SIP/2.0 503 Service Unavailable")
-	r.counts(map[string]float64{"refused_full_total{}": 1})
+	<-recorded
+	for range 2 { // retransmitted
+		r.carrier.send(r.carrier.newCall("second").request("INVITE", ""))
+		r.carrier.want("SIP/2.0 503 Service Unavailable")
+	}
+	want := screening.Verdict{Action: screening.Reject, Rule: screening.RuleFull, Status: 503, Why: "no room for one more call"}
+	if d := <-recorded; d.Call.ID != "second" || d.Effective() != want {
+		t.Errorf("recorded %+v, want %+v", d, want)
+	}
+	r.quiet()
+	if len(recorded) != 0 {
+		t.Errorf("recorded again: %+v", <-recorded)
+	}
+	r.counts(map[string]float64{"refused_full_total{}": 2})
 	if _, err := New(Options{
 		Listeners: []Listener{{Name: "main", Addresses: []string{"udp:127.0.0.1:0"}}}, Screener: allowed, Key: make([]byte, 32), Limits: Limits{FullStatus: 200},
 	}); err == nil || !strings.Contains(err.Error(), "status 200 for a full table") {

@@ -17,6 +17,8 @@ type Screener interface {
 	ScreenNow(c screening.Call) (screening.Decision, bool)
 	// Screen decides a call within its budget, always.
 	Screen(ctx context.Context, c screening.Call) screening.Decision
+	// Unscreened decides a call that is let through unscreened, and why, at once.
+	Unscreened(c screening.Call, why string) screening.Decision
 }
 
 // Recorder keeps decisions, and how their calls went on. It must not block.

@@ -32,10 +32,23 @@ type screenFunc func(c screening.Call) screening.Decision
 func (f screenFunc) ScreenNow(c screening.Call) (screening.Decision, bool)         { return f(c), true }
 func (f screenFunc) Screen(_ context.Context, c screening.Call) screening.Decision { return f(c) }
 
+func (screenFunc) Unscreened(c screening.Call, why string) screening.Decision {
+	return unscreened(c, why)
+}
+
+// unscreened lets a call through.
+func unscreened(c screening.Call, why string) screening.Decision {
+	return screening.Decision{Call: c, Verdict: screening.Verdict{Rule: screening.RuleFailOpen, Why: why}}
+}
+
 // slowFunc decides after waiting.
 type slowFunc func(ctx context.Context, c screening.Call) screening.Decision
 
 func (f slowFunc) ScreenNow(screening.Call) (d screening.Decision, ok bool) { return d, false }
+func (slowFunc) Unscreened(c screening.Call, why string) screening.Decision {
+	return unscreened(c, why)
+}
+
 func (f slowFunc) Screen(ctx context.Context, c screening.Call) screening.Decision {
 	return f(ctx, c)
 }

@@ -12,7 +12,7 @@ import (
 // background while the caller hears that we are trying.
 func (s *setup) screen(w *work, c screening.Call) {
 	if w.draining.Load() {
-		s.decided(w, unscreened(c, "shutting down"))
+		s.decided(w, w.unscreened(c, "shutting down"))
 		return
 	}
 	if d, ok := w.screenNow(c); ok {
@@ -21,7 +21,7 @@ func (s *setup) screen(w *work, c screening.Call) {
 	}
 	if s.hurried {
 		w.overLimit.Add(1)
-		s.decided(w, unscreened(c, "over limits"))
+		s.decided(w, w.unscreened(c, "over limits"))
 		return
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -55,16 +55,35 @@ func (a *Agent) failOpen(c screening.Call, d *screening.Decision, decided *bool)
 	if v := recover(); v != nil {
 		a.drops[dropPanic].Add(1)
 		a.log.Error().Str("call", c.ID).Str("err", fmt.Sprint(v)).Msg("call goes on unscreened: panic")
-		*d, *decided = unscreened(c, "panic"), true
+		*decided, *d = true, screening.Decision{
+			Call: c, Source: screening.SourceNone,
+			Verdict: screening.Verdict{Rule: screening.RuleFailOpen, Why: "panic"},
+		}
 	}
 }
 
-// unscreened is the decision for a call that could not be screened.
-func unscreened(c screening.Call, why string) screening.Decision {
-	return screening.Decision{
-		Call: c, Source: screening.SourceNone,
-		Verdict: screening.Verdict{Rule: screening.RuleFailOpen, Why: why},
+// unscreened asks the Screener for the decision on a call that is not screened.
+func (a *Agent) unscreened(c screening.Call, why string) (d screening.Decision) {
+	var failed bool
+	defer a.failOpen(c, &d, &failed)
+	return a.screener.Unscreened(c, why)
+}
+
+// recordFull keeps what became of a call that there was no room for, once.
+func (w *work) recordFull(c screening.Call) {
+	if w.recorder == nil || !w.ends.first([]byte(c.ID), true) {
+		return
 	}
+	defer w.recovered()
+	d := w.unscreened(c, "no room for one more call")
+	d.Verdict.Rule = screening.RuleFull
+	status := w.peer.sorry(w.limits.FullStatus)
+	if w.peer.goOn == 0 { // else it goes on where it comes from
+		d.Mode = screening.Enforce // whatever the policy's: it was done
+		d.Verdict.Action, d.Verdict.Status = screening.Reject, status
+	}
+	w.recorder.Record(d)
+	w.ended(screening.Ending{Call: c.ID, At: c.At, Status: status, By: screening.PartyProxy})
 }
 
 // decided records a decision and carries it out, unless the caller has left. If

@@ -62,6 +62,9 @@ func (w *work) invite() {
 	if s == nil {
 		w.full.Add(1)
 		w.reply(w.peer.sorry(w.limits.FullStatus), nil)
+		if w.peer.trunk {
+			w.recordFull(newCall(&w.msg, req.Recipient, w.peer, w.now()))
+		}
 		return
 	}
 	s.mu.Lock()

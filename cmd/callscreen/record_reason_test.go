@@ -47,7 +47,7 @@ func TestUnscreenedCallsAreRecorded(t *testing.T) {
 		{
 			"over limits", ask, "juhe: {url: \"" + gone.URL + "\", key: k}\nlimits: {setups_per_second: 1}\n",
 			[]string{"13041439112", "13041439113", "13041439114"},
-			screening.Decision{Source: "none", Verdict: screening.Verdict{Rule: "fail-open", Why: "over limits"}},
+			screening.Decision{Mode: screening.Enforce, Source: "none", Verdict: screening.Verdict{Rule: "fail-open", Why: "over limits"}},
 		},
 		{
 			"tried again", refuse, "",

@@ -80,7 +80,7 @@ func (t *retrial) rule(id string) *ruleCount {
 func (t *retrial) add(r *audit.Record) {
 	d := &r.Decision
 	before, after, unsure := d.Verdict, d.Verdict, screening.NoDoubt
-	if before.Rule == screening.RuleFailOpen {
+	if before.Rule == screening.RuleFailOpen || before.Rule == screening.RuleFull {
 		t.Spared++
 	} else {
 		facts := d.Facts()
