@@ -1,6 +1,9 @@
 package sipagent
 
 import (
+	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -65,6 +68,48 @@ func TestStuck(t *testing.T) {
 		synctest.Wait()
 		if got := look(); got != "" {
 			t.Errorf("after that: %s", got)
+		}
+	})
+}
+
+// So are the timers, when what one of them calls does not return.
+func TestTimersStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newTimedRig(t, allowed)
+		hold := make(chan struct{})
+		r.agent.clock.set(&alarm{call: func() { <-hold }}, time.Now().Add(time.Second))
+		var got []string
+		for range 3 {
+			time.Sleep(10 * time.Second)
+			got = append(got, fmt.Sprint(r.agent.Stuck()))
+		}
+		if want := []string{"<nil>", "the timers do not come round", "the timers do not come round"}; !slices.Equal(got, want) {
+			t.Errorf("stuck: %q, want %q", got, want)
+		}
+		close(hold)
+		synctest.Wait()
+		if err := r.agent.Stuck(); err != nil {
+			t.Errorf("after that: %v", err)
+		}
+	})
+}
+
+// And a connection whose reader does not come back from a message.
+func TestConnectionStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newVisitor(t)
+		v.connect("203.0.113.10:40000")
+		v.connect("203.0.113.10:40001")
+		busy := v.streams.find(netip.MustParseAddrPort("203.0.113.10:40001"))
+		busy.turns.begin()
+		var got []string
+		for range 2 {
+			got = append(got, fmt.Sprint(v.agent.Stuck()))
+		}
+		busy.turns.end()
+		got = append(got, fmt.Sprint(v.agent.Stuck()))
+		if want := []string{"<nil>", `listener "trunk" does not come round with 203.0.113.10:40001`, "<nil>"}; !slices.Equal(got, want) {
+			t.Errorf("stuck: %q, want %q", got, want)
 		}
 	})
 }
