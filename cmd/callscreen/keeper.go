@@ -63,13 +63,14 @@ func (k *keeper) reload() error {
 	return k.again()
 }
 
-// refresh is reload if one of the files has changed since it was read.
-func (k *keeper) refresh() {
+// refresh is reload if one of the files has changed since it was read, which it reports.
+func (k *keeper) refresh() (changed bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.read.stale() {
+	if changed = k.read.stale(); changed {
 		_ = k.again() // logged
 	}
+	return changed
 }
 
 // change changes the lists that commands write, and puts them in force.

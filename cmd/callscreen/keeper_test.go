@@ -82,6 +82,12 @@ func TestWatchSeesEveryChange(t *testing.T) {
 		t.Errorf("fault = %s; want none", c.Fault)
 	}
 
+	o.write("third/b.txt", "13800138006\n") // a list that the policy did not name before
+	o.write("policy.yaml", "mode: enforce\nblock: {files: third/b.txt}\n")
+	o.decides(k, "13800138006", screening.RuleBlockList)
+	o.write("third/b.txt", "13800138007\n")
+	o.decides(k, "13800138007", screening.RuleBlockList)
+
 	o.write("state/lists/block.csv", "number,note,expires\n13800138005,by hand,\n") // what commands write, by hand
 	o.decides(k, "13800138005", screening.RuleBlockList)
 }

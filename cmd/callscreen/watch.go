@@ -53,8 +53,9 @@ func (k *keeper) watch(ctx context.Context) {
 			k.log.Warn().Err(err).Msg("watching the policy")
 			changed.Reset(settle)
 		case <-changed.C:
-			watched.follow(k.files())
-			k.refresh()
+			for again := true; again; again = k.refresh() { // what was read may name further files
+				watched.follow(k.files())
+			}
 			changed.Reset(compareEvery)
 		}
 	}
