@@ -1,6 +1,7 @@
 package juhe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -44,7 +45,7 @@ func (c *Client) Warm(ctx context.Context) error {
 		})
 	}
 	all.Wait()
-	return errors.Join(errs...)
+	return cmp.Or(errs...)
 }
 
 // touch sends a request for nothing, calls got once there is a connection for it,

@@ -145,7 +145,7 @@ func TestKeysAreNowhere(t *testing.T) {
 		})
 	}
 	closed := faultyServer(t, sends(""))
-	for name, at := range map[string][2]string{"TLS to who speaks none": {closed, "https"}, "nobody there": {"127.0.0.1:1", "http"}, "no such host": {"juhe.invalid", "http"}} {
+	for name, at := range map[string][2]string{"TLS to who speaks none": {closed, "https"}, "nobody there": {"127.0.0.1:1", "http"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			lookForKeys(t, at[0], at[1], "get")
