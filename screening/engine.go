@@ -94,6 +94,10 @@ func (e *Engine) Facts(c Call) Facts {
 	return s.d.Facts()
 }
 
+// Forget forgets which calls were refused of late, so that one that is tried again
+// is decided anew. It is for who erases a number.
+func (e *Engine) Forget() { e.retries.forget() }
+
 // Dialed notes that the office called a number by a trunk, as the PBX wrote it: who
 // owns that number is no stranger when they call back. It costs what a map does
 // and never panics.

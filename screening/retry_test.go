@@ -160,3 +160,16 @@ func TestRefusalsAreForgotten(t *testing.T) {
 		t.Errorf("%d are remembered behind their time, want 2", n)
 	}
 }
+
+// Who erases a number erases the refusals too that hold it.
+func TestForgetRefusals(t *testing.T) {
+	e := engineOf(t, nil, withMemory(t, "mode: enforce\ndefault: {action: reject}\n"))
+	for _, want := range []Source{SourceNone, SourceRetry} {
+		if d := verdictOf(t, e, salesman.Digits, "1"); d.Source != want {
+			t.Errorf("source %v, want %v", d.Source, want)
+		}
+	}
+	if e.Forget(); e.retries.refused.Len() != 0 || verdictOf(t, e, salesman.Digits, "1").Source != SourceNone {
+		t.Error("a refusal is remembered")
+	}
+}

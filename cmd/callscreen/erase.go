@@ -52,6 +52,7 @@ func (p *process) handleErase(req *http.Request) (any, error) {
 	if err := console.ReadBody(req, &asked); err != nil {
 		return nil, err
 	}
+	p.engine.Forget()
 	e := eraser{p.c, p.record, p.cache, p.memory, p.log}
 	return e.erase(context.WithoutCancel(req.Context()), asked) // who asked may go; half of it would be worse
 }
