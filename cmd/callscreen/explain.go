@@ -90,8 +90,9 @@ type explained struct {
 	known   bool // what is known of the caller comes from a lookup
 	running bool // there is a process to ask
 	policy  *screening.Policy
-	wire    []string // see [sipagent.Foretell]
 	notes   []string // about the answer
+
+	wire, enforced []string // see [sipagent.Foretell]; enforced: if the policy did not observe
 	screening.Explanation
 }
 
@@ -119,7 +120,10 @@ func (q *question) answer(ctx context.Context) (e explained, err error) {
 		}
 	}
 	e.Explanation = e.policy.Explain(e.facts, e.known)
-	e.wire = sipagent.Foretell(sipagent.Options{PBX: sipagent.PBX{ASCII: c.PBX.ASCII}}, e.decision())
+	agent, d := sipagent.Options{PBX: sipagent.PBX{ASCII: c.PBX.ASCII}}, e.decision()
+	e.wire = sipagent.Foretell(agent, d)
+	d.Mode = screening.Enforce
+	e.enforced = sipagent.Foretell(agent, d)
 	return e, nil
 }
 

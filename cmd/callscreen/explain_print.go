@@ -62,8 +62,8 @@ func (e *explained) onTheWire() []string {
 	switch {
 	case len(e.wire) > 0:
 		return e.wire
-	case e.policy.Mode() == screening.Observe:
-		return []string{"nothing changes: the policy observes"}
+	case len(e.enforced) > 0:
+		return append([]string{"nothing changes: the policy observes; in mode: enforce it would be"}, e.enforced...)
 	}
 	return []string{"nothing changes"}
 }
@@ -164,12 +164,13 @@ func (e *explained) printJSON(w io.Writer) error {
 		Policy   string             `json:"policy"`
 		Mode     string             `json:"mode"`
 		screening.Explanation
-		Wire []string `json:"wire"` // lines of SIP that are new to the PBX or, of a refusal, what the caller gets
+		Wire     []string `json:"wire"`     // lines of SIP that are new to the PBX or, of a refusal, what the caller gets
+		Enforced []string `json:"enforced"` // the same if the policy did not observe
 	}{
 		f.Number.Digits, f.Number.Country, string(f.Number.Class), f.Call.Name, f.Called.Digits, f.Call.Trunk, f.Call.At.In(e.policy.Zone()),
 		e.known, f.Reputation.Category, f.Reputation.Label, f.Reputation.Marks, f.Reputation.Name, f.Reputation.Place,
 		cmp.Or(f.Source, screening.SourceNone), f.Age.Seconds(), screening.FailureReason(f.Failed), len(f.Past.Calls), lastCall(f.Past), f.Past.Dialed.Seconds(),
-		e.policy.Revision(), e.policy.Mode().String(), e.Explanation, append([]string{}, e.wire...),
+		e.policy.Revision(), e.policy.Mode().String(), e.Explanation, append([]string{}, e.wire...), append([]string{}, e.enforced...),
 	}
 	return printJSON(w, out)
 }
