@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
@@ -33,7 +32,7 @@ func (c *config) openReader() (*store.Reader, error) {
 	if !c.Record.database() {
 		return nil, exitWith(exitConfiguration, fmt.Errorf("%s keeps no database: write database: sqlite under record", c.file))
 	}
-	key, err := os.ReadFile(filepath.Join(c.State, recordKeyFile))
+	key, err := os.ReadFile(c.recordKeyPath())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("record: %w", err)
 	}

@@ -62,8 +62,8 @@ func (e *exporting) run(ctx context.Context, c *config, r *store.Reader, out, no
 	}
 	o := export.Options{Format: e.format, Numbers: e.numbers}
 	if e.numbers == audit.Hash {
-		if o.Key, err = stateKey(c.State, recordKeyFile, recordKeyLost); err != nil {
-			return err
+		if o.Key, err = os.ReadFile(c.recordKeyPath()); err != nil { // a key of our own would be none of the process's
+			return fmt.Errorf("export: key of hashes: %w", err)
 		}
 	}
 	if e.output != "" {

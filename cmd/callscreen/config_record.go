@@ -60,6 +60,8 @@ const (
 	recordKeyLost = "remove it to have numbers hashed anew"
 )
 
+func (c *config) recordKeyPath() string { return filepath.Join(c.State, recordKeyFile) }
+
 // audit returns the options of the lines.
 func (c *config) audit(key []byte, log zerolog.Logger) audit.Options {
 	return audit.Options{File: c.Record.File, Numbers: c.Record.Numbers, Key: key, Keep: c.Record.Retention, Logger: log}
