@@ -26,13 +26,7 @@ type edge struct {
 // its own.
 func newEdge(o *office, file string) *edge {
 	o.t.Helper()
-	bin, err := exec.LookPath("kamailio")
-	if err != nil && os.Getenv("CI") == "true" {
-		o.t.Fatal("kamailio is missing: apt-get install kamailio")
-	}
-	if err != nil {
-		o.t.Skip("kamailio is missing: apt-get install kamailio")
-	}
+	bin := program(o.t, "kamailio", "kamailio")
 	at := o.proxy.Addr().As4()
 	at[3] = 4
 	e := &edge{o: o, bin: bin, dir: o.t.TempDir(), file: file, addr: freePort(o.t, netip.AddrFrom4(at))}

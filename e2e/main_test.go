@@ -41,3 +41,23 @@ func buildAndRun(m *testing.M) int {
 	}
 	return code
 }
+
+// program finds a program that a Debian package has. Where nobody promised that it
+// is there, the test may go without.
+func program(t *testing.T, name, pkg string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		missing(t, name+" is missing: apt-get install "+pkg)
+	}
+	return path
+}
+
+// missing skips a test that lacks something, but for CI, where all has to be there.
+func missing(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}

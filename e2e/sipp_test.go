@@ -28,7 +28,7 @@ var kinds = [10]string{"clean", "clean", "labelled", "clean", "clean", "refused"
 // deserves. Exactly the refused ones get 603 and never reach the callee; every
 // labelled one arrives with its label, the clean ones as they were sent.
 func TestSIPp(t *testing.T) {
-	sipp := sippPath(t)
+	sipp := program(t, "sipp", "sip-tester")
 	t.Parallel()
 	o := newOffice(t, setting{})
 	o.write("callers.csv", o.sippCallersFile())

@@ -14,20 +14,6 @@ import (
 // sippLimit is the longest a SIPp may run.
 const sippLimit = 2 * time.Minute
 
-// sippPath finds SIPp. Where nobody promised that it is there, the test may go
-// without.
-func sippPath(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath("sipp")
-	if err != nil && os.Getenv("CI") == "true" {
-		t.Fatal("sipp is missing: apt-get install sip-tester")
-	}
-	if err != nil {
-		t.Skip("sipp is missing: apt-get install sip-tester")
-	}
-	return path
-}
-
 // sippRun is a SIPp under way.
 type sippRun struct {
 	t        *testing.T

@@ -27,13 +27,7 @@ type softphone struct {
 // phoneAt starts a phone of the test's own at one of the two Asterisk.
 func (l *telecom) phoneAt(t *testing.T, a *asterisk) *softphone {
 	t.Helper()
-	baresip, err := exec.LookPath("baresip")
-	if err != nil && os.Getenv("CI") == "true" {
-		t.Fatal("baresip is missing: apt-get install baresip-core")
-	}
-	if err != nil {
-		t.Skip("baresip is missing: apt-get install baresip-core")
-	}
+	baresip := program(t, "baresip", "baresip-core")
 	n := <-l.phones
 	t.Cleanup(func() { l.phones <- n })
 	return newSoftphone(t, baresip, l.addrs(byte(20+n)), a.addr, phoneNumber(a.name, n))
