@@ -38,6 +38,8 @@ func (f *Facts) lookedUp() bool {
 	switch f.Source {
 	case SourceQuery, SourceCache, SourceStale:
 		return true
+	case SourceRetry: // of a call that was, if that shows
+		return f.answered() || f.Failed != nil
 	}
 	return f.Failed != nil || f.Reputation.Known()
 }

@@ -3,6 +3,7 @@ package screening
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -63,6 +64,10 @@ func TestJudgeIsSureOrSaysSo(t *testing.T) {
 // Nothing is doubted that whole facts answer.
 func TestJudgeDoubtsNoWholeFacts(t *testing.T) {
 	p := mustParse(t, "mode: enforce\nallow: ['10086']\nrules:\n- {id: own, when: {number: '1304143*'}, action: reject}\n- {id: sales, when: {category: sales}, action: reject}\n")
+	retried := factsOf("13800138000", Reputation{})
+	retried.Source = SourceRetry
+	remembered := retried
+	remembered.Age = time.Hour
 	for _, tt := range []struct {
 		name   string
 		f      Facts
@@ -74,6 +79,8 @@ func TestJudgeDoubtsNoWholeFacts(t *testing.T) {
 		{"masked", hide(factsOf("13041439112", Reputation{}), false), true, RuleDefault, HiddenNumbers},
 		{"a short one, which is never masked", hide(factsOf("10086", Reputation{}), false), true, RuleAllowList, NoDoubt},
 		{"not looked up", factsOf("13800138000", Reputation{}), false, RuleDefault, NoLookup},
+		{"tried again, and not looked up", retried, false, RuleDefault, NoLookup},
+		{"tried again, and unknown", remembered, false, RuleDefault, NoDoubt},
 		{"looked up", factsOf("13800138000", salesRep(3)), false, "sales", NoDoubt},
 	} {
 		if v, doubt := p.Judge(tt.f, tt.hidden); v.Rule != tt.rule || doubt != tt.doubt {
