@@ -71,14 +71,16 @@ func (d database) sqlite(r role) string {
 	}
 	options := url.Values{
 		"_pragma": {
-			fmt.Sprintf("busy_timeout(%d)", wait.Milliseconds()), "journal_mode(WAL)", "synchronous(NORMAL)",
+			fmt.Sprintf("busy_timeout(%d)", wait.Milliseconds()), "synchronous(NORMAL)",
 			"secure_delete(1)", "cache_size(-16384)", "wal_autocheckpoint(4000)", "journal_size_limit(67108864)",
 		},
 		"_txlock": {"immediate"},
 	}
+	own := "journal_mode(WAL)" // it stays with the file; a reader that set it, too, would get in the way of its making
 	if r == reading {
-		options["_pragma"] = append(options["_pragma"], "query_only(1)")
+		own = "query_only(1)"
 	}
+	options["_pragma"] = append(options["_pragma"], own)
 	return (&url.URL{Scheme: "file", Opaque: url.PathEscape(d.file), RawQuery: options.Encode()}).String()
 }
 

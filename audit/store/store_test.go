@@ -195,10 +195,12 @@ var news = []struct {
 	},
 }
 
-// A record grows, whether news comes with the call, or long after it.
 // A process that ends at once leaves its calls in the database, not in the spool.
 func TestClosedAtOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, o Options) {
+		if err := open(t, o).Close(); err != nil { // the tables are made
+			t.Fatal(err)
+		}
 		s, err := Open(o)
 		if err != nil {
 			t.Fatal(err)
@@ -218,6 +220,7 @@ func TestClosedAtOnce(t *testing.T) {
 	})
 }
 
+// A record grows, whether news comes with the call, or long after it.
 func TestRecordsGrow(t *testing.T) {
 	onEach(t, func(t *testing.T, o Options) {
 		s := open(t, o)

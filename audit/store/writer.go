@@ -237,6 +237,7 @@ func (w *writer) finish(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
+	w.retryAt = time.Time{} // there is no later
 	w.drain(ctx)
 }
 
