@@ -67,7 +67,7 @@ func (e *edge) start() {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	cmd := exec.Command(e.bin, "-DD", "-E", "-m", "16", "-M", "4", "-Y", e.dir, "-f", filepath.Join(e.dir, e.file))
+	cmd := exec.Command(e.bin, "-DD", "-E", "-m", "64", "-M", "4", "-Y", e.dir, "-f", filepath.Join(e.dir, e.file))
 	cmd.Dir, cmd.Stdout, cmd.Stderr = e.dir, log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {

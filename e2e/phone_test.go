@@ -20,6 +20,7 @@ type phone struct {
 	proxy netip.AddrPort
 	calls int
 	seen  map[message]bool
+	heard netip.AddrPort // who sent the last message
 }
 
 func newPhone(t *testing.T, a netip.Addr) *phone {
@@ -63,13 +64,13 @@ func (p *phone) next(wait time.Duration) (message, bool) {
 	buf := make([]byte, 65536)
 	_ = p.conn.SetReadDeadline(time.Now().Add(wait)) // fails on a closed socket only, as Read then does
 	for {
-		n, err := p.conn.Read(buf)
+		n, from, err := p.conn.ReadFromUDPAddrPort(buf)
 		m := message(buf[:n])
 		switch {
 		case err != nil:
 			return "", false
 		case !p.seen[m] && m.status() != 100:
-			p.seen[m] = true
+			p.seen[m], p.heard = true, from
 			return m, true
 		}
 	}
