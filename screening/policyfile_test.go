@@ -129,8 +129,8 @@ func TestHostilePolicies(t *testing.T) {
 			if first, _, _ := strings.Cut(fmt.Sprint(err), "\n"); first != tt.want {
 				t.Errorf("ParsePolicy: got %s; want %s", first, tt.want)
 			}
-			if took := time.Since(began); took > time.Second {
-				t.Errorf("ParsePolicy took %v; want at most 1s", took)
+			if took := time.Since(began); took > 10*time.Second {
+				t.Errorf("ParsePolicy took %v; want no more than a busy machine makes of milliseconds", took)
 			}
 		})
 	}

@@ -170,7 +170,7 @@ func TestNobodyListens(t *testing.T) {
 		for i := range 1000 {
 			s.Message(message(i, "203.0.113.10:5060", "192.0.2.1:5060", "udp"))
 		}
-		if took := time.Since(start); took > time.Second {
+		if took := time.Since(start); took > 10*time.Second {
 			t.Errorf("%s: 1000 messages took %v", address, took)
 		}
 		if err := s.Close(); err != nil {

@@ -222,8 +222,8 @@ func TestLimits(t *testing.T) {
 			if got := fmt.Sprint(err); got != tt.want {
 				t.Errorf("Decode: got %s; want %s", got, tt.want)
 			}
-			if took := time.Since(began); took > time.Second {
-				t.Errorf("Decode took %v; want at most 1s", took)
+			if took := time.Since(began); took > 10*time.Second {
+				t.Errorf("Decode took %v; want no more than a busy machine makes of milliseconds", took)
 			}
 		})
 	}
