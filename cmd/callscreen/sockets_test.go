@@ -47,7 +47,7 @@ func opened(t *testing.T, name, network, address string) (at string, f *os.File)
 
 // The address of a socket decides whose it is, and which of its addresses.
 func TestSocketsAreSorted(t *testing.T) {
-	v4, dgram := opened(t, "main", "udp", "127.0.0.1:0")
+	v4, dgram := opened(t, "main", "udp", "127.0.0.47:0")
 	_, stream := opened(t, "callscreen.socket", "tcp", v4) // the name that systemd gives without FileDescriptorName=
 	v6, six := opened(t, "six", "udp", "[::1]:0")
 	secure, tls := opened(t, "LISTEN_FD_6", "tcp", "[::1]:0")
@@ -91,7 +91,7 @@ http: {listen: %[4]q}
 
 // A socket that nobody would read is an error that says what to write instead.
 func TestSocketsThatFitNobody(t *testing.T) {
-	at, good := opened(t, "main", "udp", "127.0.0.1:0")
+	at, good := opened(t, "main", "udp", "127.0.0.47:0")
 	text := fmt.Sprintf(`
 listen: [{name: main, address: "udp:%s"}, {name: other, address: "tcp:127.0.0.1:1"}]
 trunks: [{name: carrier, networks: 127.0.0.2, targets: "sip:127.0.0.2:5060"}]
@@ -99,7 +99,7 @@ pbx: {networks: 127.0.0.3, targets: "sip:127.0.0.3:5060"}
 http: {listen: ""}
 `, at)
 	c := mustConfig(t, "callscreen.yaml", text)
-	elsewhere, stray := opened(t, "main", "udp", "127.0.0.1:0")
+	elsewhere, stray := opened(t, "main", "udp", "127.0.0.47:0")
 	sameElsewhere, tcp := opened(t, "x.socket", "tcp", at)
 	_, unix := opened(t, "x.socket", "unix", filepath.Join(t.TempDir(), "x"))
 	null, err := os.Open(os.DevNull)
