@@ -138,7 +138,7 @@ func (r *report) config(file string, text []byte) {
 }
 
 func (r *report) policy(file string, text []byte) {
-	p, err := compilePolicy(file, text, sums{})
+	p, err := compilePolicy(file, text, os.ReadFile)
 	if err != nil {
 		r.add(file, "", err)
 		return

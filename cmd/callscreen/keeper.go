@@ -23,6 +23,7 @@ type keeper struct {
 
 	mu    sync.Mutex        // one policy is built at a time, so that the last one read stays
 	base  *screening.Policy // without the lists of commands
+	texts lastGood          // what base was made of
 	pair  listPair
 	wrong [2]error // with the policy's files and with the lists, as they are now
 	read  sums     // of all files, when they were last read
@@ -39,14 +40,14 @@ type standing struct {
 	found  time.Time         // when that was found
 }
 
-// newKeeper reads the policy, which must be good. Lists of commands that are wrong are
-// left out, and said to be wrong.
+// newKeeper reads the policy. One that is wrong is said to be, and the one that was last
+// good holds; without it the error comes back. Lists of commands that are wrong are left out.
 func newKeeper(c *config, log zerolog.Logger) (*keeper, error) {
 	k := &keeper{c: c, lists: c.lists(), use: func(*screening.Policy) {}, log: log, read: sums{}}
 	if err := k.load(); k.base == nil {
 		return nil, err
 	}
-	k.complain("the lists that commands write are left out")
+	k.complain("policy not in force as it is written")
 	k.warn(k.pair.on(k.base))
 	k.stand(k.pair.on(k.base))
 	return k, nil
@@ -98,6 +99,7 @@ func (k *keeper) again() error {
 		k.good.Add(1)
 		k.warn(p)
 		k.enforce(p)
+		k.save()
 		return nil
 	case p.Revision() != k.policy().Revision():
 		k.enforce(p)
@@ -112,9 +114,13 @@ func (k *keeper) again() error {
 // load reads all files. Of those that are wrong what was read before stays.
 func (k *keeper) load() error {
 	read := sums{}
-	base, err := k.c.policy(read)
+	texts := lastGood{}
+	base, err := k.c.policy(texts.of(read.file))
 	if k.wrong[0] = err; err == nil {
-		k.base, k.read = base, sums{}
+		k.base, k.texts, k.read = base, texts, sums{}
+	}
+	if k.base == nil {
+		k.fallBack()
 	}
 	if k.base == nil {
 		return err
@@ -125,6 +131,26 @@ func (k *keeper) load() error {
 	}
 	maps.Copy(k.read, read)
 	return errors.Join(k.wrong[:]...)
+}
+
+// fallBack takes the policy that was last good.
+func (k *keeper) fallBack() {
+	old, err := k.c.lastGood()
+	if err != nil {
+		k.log.Error().Err(err).Msg("the policy that was last in force cannot be had")
+		return
+	}
+	k.base = old
+}
+
+// save keeps the policy in force for the next process.
+func (k *keeper) save() {
+	if k.wrong[0] != nil {
+		return
+	}
+	if err := k.c.keepGood(k.texts); err != nil {
+		k.log.Warn().Err(err).Msg("policy not saved: the next process cannot begin with a broken one")
+	}
 }
 
 // enforce puts a policy in force.

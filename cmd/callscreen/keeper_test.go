@@ -180,7 +180,7 @@ func TestBrokenListsAreLeftOut(t *testing.T) {
 	o.write("state/lists/allow.csv", "number,note,expires\n10000,,\n")
 	o.decides(p.policy, "10000", screening.RuleAllowList)
 	o.decides(p.policy, "10010", screening.RuleBlockList)
-	if log := o.log.String(); strings.Count(log, "the lists that commands write are left out") != 1 {
+	if log := o.log.String(); strings.Count(log, "policy not in force as it is written") != 1 {
 		t.Errorf("log = %s; want to be told once", log)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"text/tabwriter"
 	"time"
 
@@ -97,7 +98,7 @@ func (c *config) changeLists(ctx context.Context, ch listChange, told io.Writer)
 }
 
 func (c *config) changeFiles(ch listChange) (listChanged, error) {
-	base, err := c.policy(sums{})
+	base, err := c.policy(os.ReadFile)
 	if err != nil {
 		return listChanged{}, err
 	}

@@ -16,7 +16,7 @@ import (
 // readPolicy reads and compiles the policy that c names, with the lists that commands
 // write.
 func readPolicy(c *config) (*screening.Policy, error) {
-	p, err := c.policy(sums{})
+	p, err := c.policy(os.ReadFile)
 	if err != nil {
 		return nil, err
 	}
@@ -42,16 +42,16 @@ func (c *config) tried(file string) (*screening.Policy, error) {
 	if err != nil {
 		return nil, exitWith(exitConfiguration, err)
 	}
-	p, err := compilePolicy(file, text, sums{})
+	p, err := compilePolicy(file, text, os.ReadFile)
 	if err != nil {
 		return nil, err
 	}
 	return c.withLists(p)
 }
 
-// policy reads and compiles the policy alone, and notes what its files hold.
-func (c *config) policy(read sums) (*screening.Policy, error) {
-	text, err := read.file(c.Policy)
+// policy compiles the policy alone; read reads its files.
+func (c *config) policy(read func(path string) ([]byte, error)) (*screening.Policy, error) {
+	text, err := read(c.Policy)
 	if err != nil {
 		return nil, c.noPolicy(err)
 	}
@@ -66,7 +66,7 @@ func (c *config) noPolicy(err error) error {
 // compilePolicy compiles the text of a policy file, and reads the lists and
 // calendars that it names; relative names begin at its folder. Errors have the
 // names that these files have from here.
-func compilePolicy(file string, text []byte, read sums) (*screening.Policy, error) {
+func compilePolicy(file string, text []byte, read func(path string) ([]byte, error)) (*screening.Policy, error) {
 	beside := map[string]string{}
 	p, err := screening.LoadPolicy(file, func(name string) ([]byte, error) {
 		if name == file {
@@ -77,7 +77,7 @@ func compilePolicy(file string, text []byte, read sums) (*screening.Policy, erro
 			path = filepath.Join(filepath.Dir(file), path)
 		}
 		beside[name] = path
-		return read.file(path)
+		return read(path)
 	})
 	var places strictyaml.Errors
 	if !errors.As(err, &places) {

@@ -30,6 +30,9 @@ func (k *keeper) watch(ctx context.Context) {
 	if err := state.Folder(k.lists.dir); err != nil {
 		k.log.Error().Err(err).Msg("commands cannot write lists")
 	}
+	k.mu.Lock()
+	k.save()
+	k.mu.Unlock()
 	watched := watching{links: map[string]bool{}}
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
