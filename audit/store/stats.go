@@ -109,19 +109,21 @@ func (r *Reader) Stats(ctx context.Context, since, until time.Time) (*Stats, err
 func (r *Reader) calling(since, until time.Time) *query {
 	q := &query{}
 	from, to := q.arg(micros(since)), q.arg(micros(until))
+	hint, at := r.by("calls_number")
 	q.add("SELECT number, calls, (SELECT max(at) FROM calls WHERE calls.number = most.number AND at < ", to, ") FROM (",
-		"SELECT number, count(*) AS calls FROM calls", r.by("calls_number"), " WHERE at >= ", from, " AND at < ", to,
+		"SELECT number, count(*) AS calls FROM calls", hint, " WHERE ", at, " >= ", from, " AND ", at, " < ", to,
 		" AND number <> '' GROUP BY number ORDER BY count(*) DESC, number LIMIT 10) AS most ORDER BY calls DESC, number")
 	return q
 }
 
-// by has SQLite use an index that holds all that is asked for, in the order to count
-// it in; it would rather take the index on the times and look up every call.
-func (r *Reader) by(index string) string {
+// by has SQLite go through an index that holds all that is asked for, in the order to count
+// it in; it would rather take the index on the times and look up every call, or look for
+// the times of each number by themselves, which is what at, the name of that column, keeps it from.
+func (r *Reader) by(index string) (hint, at string) {
 	if r.file == "" {
-		return ""
+		return "", "at"
 	}
-	return " INDEXED BY " + index
+	return " INDEXED BY " + index, "+at"
 }
 
 func (r *Reader) groups(ctx context.Context, q *query) ([]Group, error) {
