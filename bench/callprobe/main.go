@@ -156,6 +156,8 @@ func (d *dialog) send(msg []byte) {
 	d.again, d.limit = now.Add(d.t1), now.Add(8*time.Second)
 }
 
+const sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=probe\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
+
 func main() {
 	target := flag.String("target", "127.0.0.1:25060", "proxy or callee")
 	local := flag.String("local", "127.0.0.2:25075", "own address")
@@ -166,147 +168,204 @@ func main() {
 	flag.Parse()
 	runtime.LockOSThread()
 
-	f, err := os.Open(*inf)
+	p := &probe{rows: readRows(*inf), skip: *skip, res: result{Why: map[string]int{}}, open: map[string]*dialog{}}
+	self, rest, dst = *local, *target, addr4(*target)
+	listen(*local)
+	runID = fmt.Sprintf("%x", time.Now().UnixNano())
+	p.run(*n, time.Duration(float64(time.Second) / *rate))
+	p.report()
+}
+
+// readRows reads the numbers to call from.
+func readRows(file string) (rows []row) {
+	f, err := os.Open(file)
 	must(err)
-	var rows []row
+	defer f.Close()
 	sc := bufio.NewScanner(f)
 	for sc.Scan() {
 		if a, b, ok := strings.Cut(sc.Text(), ";"); ok {
 			rows = append(rows, row{a, b})
 		}
 	}
-	f.Close()
 	if len(rows) == 0 {
-		must(fmt.Errorf("no numbers in %q", *inf))
+		must(fmt.Errorf("no numbers in %q", file))
 	}
+	return rows
+}
 
-	self, rest, dst = *local, *target, addr4(*target)
+// listen opens the socket, which tells when the kernel got each datagram.
+func listen(local string) {
+	var err error
 	fd, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
 	must(err)
 	must(syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_TIMESTAMPNS, 1))
-	me := addr4(*local)
+	me := addr4(local)
 	must(syscall.Bind(fd, &me))
-	runID = fmt.Sprintf("%x", time.Now().UnixNano())
+}
 
-	body := "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=probe\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
-	res := result{Why: map[string]int{}}
-	var first, final []float64
-	open := map[string]*dialog{}
-	closeCall := func(d *dialog, why string) {
-		delete(open, d.id)
-		if why != "" {
-			res.Failed++
-			res.Why[why]++
-		}
-		if d.measured && d.first >= 0 {
-			first = append(first, d.first)
-			final = append(final, d.final)
-		}
-	}
-	gap := time.Duration(float64(time.Second) / *rate)
+// probe is a run of calls.
+type probe struct {
+	rows         []row
+	skip         int
+	res          result
+	open         map[string]*dialog
+	first, final []float64 // microseconds to the first and to the final answer
+}
+
+// run places n calls, one every gap, and waits until all have ended.
+func (p *probe) run(n int, gap time.Duration) {
 	due := time.Now()
-	for i := 0; i < *n || len(open) > 0; {
+	for i := 0; i < n || len(p.open) > 0; {
 		now := time.Now()
-		if i < *n && !now.Before(due) {
+		if i < n && !now.Before(due) {
 			due = due.Add(gap)
-			r := rows[i%len(rows)]
-			d := &dialog{
-				id: fmt.Sprintf("%s-%d@probe", runID, i), branch: fmt.Sprintf("z9hG4bKp%s%d", runID, i), uri: "sip:4001@" + rest,
-				from: fmt.Sprintf("\"Probe\" <sip:%s@%s>;tag=p%d", r.num, self, i), want: 200, stage: 1, measured: i >= *skip, first: -1, final: -1,
-			}
-			if r.verdict == "rej" {
-				d.want = 603
-			}
-			open[d.id] = d
-			res.Calls++
+			p.call(i)
 			i++
-			d.send(request("INVITE", d.uri, d.branch, d.from, "<"+d.uri+">", d.id, 1, "", body))
 			continue
 		}
 		wait := 100 * time.Millisecond
-		if i < *n {
+		if i < n {
 			wait = min(wait, due.Sub(now))
 		}
-		for _, d := range open {
-			if now.After(d.limit) {
-				closeCall(d, fmt.Sprintf("stage %d timed out", d.stage))
-				continue
-			}
-			if !d.quiet && now.After(d.again) {
-				res.Resent++
-				d.t1 *= 2
-				d.again = now.Add(d.t1)
-				syscall.Sendto(fd, d.msg, 0, &dst)
-			}
+		p.repeat(now)
+		if m, at, ok := next(wait); ok {
+			p.receive(m, at)
 		}
-		m, at, ok := next(wait)
-		if !ok {
+	}
+}
+
+// call places the i-th call.
+func (p *probe) call(i int) {
+	r := p.rows[i%len(p.rows)]
+	d := &dialog{
+		id: fmt.Sprintf("%s-%d@probe", runID, i), branch: fmt.Sprintf("z9hG4bKp%s%d", runID, i), uri: "sip:4001@" + rest,
+		from: fmt.Sprintf("\"Probe\" <sip:%s@%s>;tag=p%d", r.num, self, i), want: 200, stage: 1, measured: i >= p.skip, first: -1, final: -1,
+	}
+	if r.verdict == "rej" {
+		d.want = 603
+	}
+	p.open[d.id] = d
+	p.res.Calls++
+	d.send(request("INVITE", d.uri, d.branch, d.from, "<"+d.uri+">", d.id, 1, "", sdp))
+}
+
+// repeat sends again what nothing has come back for, and gives up what takes too long.
+func (p *probe) repeat(now time.Time) {
+	for _, d := range p.open {
+		if now.After(d.limit) {
+			p.close(d, fmt.Sprintf("stage %d timed out", d.stage))
 			continue
 		}
-		code := status(m)
-		d := open[one(header(m, "Call-ID"))]
-		if code == 0 || d == nil {
-			continue
-		}
-		d.quiet = true
-		if d.stage == 1 && one(header(m, "CSeq")) == "1 INVITE" {
-			us := float64(at.UnixNano()-d.sent.UnixNano()) / 1000
-			if code > 100 && d.first < 0 {
-				d.first = us
-			}
-			if code < 200 {
-				continue
-			}
-			d.got, d.final = code, us
-			to := one(header(m, "To"))
-			if code >= 300 {
-				syscall.Sendto(fd, request("ACK", d.uri, d.branch, d.from, to, d.id, 1, "", ""), 0, &dst)
-				why := ""
-				if d.got != d.want {
-					why = fmt.Sprintf("want %d got %d", d.want, d.got)
-				}
-				closeCall(d, why)
-				continue
-			}
-			rr := header(m, "Record-Route")
-			routes := ""
-			for k := len(rr) - 1; k >= 0; k-- {
-				routes += "Route: " + rr[k] + "\r\n"
-			}
-			ct := one(header(m, "Contact"))
-			if a := strings.IndexByte(ct, '<'); a >= 0 {
-				if b := strings.IndexByte(ct[a:], '>'); b > 0 {
-					ct = ct[a+1 : a+b]
-				}
-			}
-			syscall.Sendto(fd, request("ACK", ct, d.branch+"a", d.from, to, d.id, 1, routes, ""), 0, &dst)
-			d.stage = 2
-			d.send(request("BYE", ct, d.branch+"b", d.from, to, d.id, 2, routes, ""))
-		} else if d.stage == 2 && one(header(m, "CSeq")) == "2 BYE" && code >= 200 {
-			switch {
-			case d.got != d.want:
-				closeCall(d, fmt.Sprintf("want %d got %d", d.want, d.got))
-			case code != 200:
-				closeCall(d, fmt.Sprintf("BYE got %d", code))
-			default:
-				closeCall(d, "")
-			}
+		if !d.quiet && now.After(d.again) {
+			p.res.Resent++
+			d.t1 *= 2
+			d.again = now.Add(d.t1)
+			syscall.Sendto(fd, d.msg, 0, &dst)
 		}
 	}
-	pct := func(v []float64, p float64) float64 {
-		if len(v) == 0 {
-			return -1
+}
+
+// receive takes an answer that came at a time.
+func (p *probe) receive(m []byte, at time.Time) {
+	code := status(m)
+	d := p.open[one(header(m, "Call-ID"))]
+	if code == 0 || d == nil {
+		return
+	}
+	d.quiet = true
+	switch cseq := one(header(m, "CSeq")); {
+	case d.stage == 1 && cseq == "1 INVITE":
+		p.answered(d, m, code, float64(at.UnixNano()-d.sent.UnixNano())/1000)
+	case d.stage == 2 && cseq == "2 BYE" && code >= 200:
+		p.close(d, d.verdict(code))
+	}
+}
+
+// answered takes an answer to the INVITE that took us microseconds, and hangs up
+// where it is a 200.
+func (p *probe) answered(d *dialog, m []byte, code int, us float64) {
+	if code > 100 && d.first < 0 {
+		d.first = us
+	}
+	if code < 200 {
+		return
+	}
+	d.got, d.final = code, us
+	to := one(header(m, "To"))
+	if code >= 300 {
+		syscall.Sendto(fd, request("ACK", d.uri, d.branch, d.from, to, d.id, 1, "", ""), 0, &dst)
+		p.close(d, d.verdict(200))
+		return
+	}
+	routes, contact := routeSet(m), contactOf(m)
+	syscall.Sendto(fd, request("ACK", contact, d.branch+"a", d.from, to, d.id, 1, routes, ""), 0, &dst)
+	d.stage = 2
+	d.send(request("BYE", contact, d.branch+"b", d.from, to, d.id, 2, routes, ""))
+}
+
+// verdict returns what is wrong with a call whose BYE was answered with bye.
+func (d *dialog) verdict(bye int) string {
+	switch {
+	case d.got != d.want:
+		return fmt.Sprintf("want %d got %d", d.want, d.got)
+	case bye != 200:
+		return fmt.Sprintf("BYE got %d", bye)
+	}
+	return ""
+}
+
+// routeSet returns the Route lines of a dialog that an answer makes.
+func routeSet(m []byte) (routes string) {
+	rr := header(m, "Record-Route")
+	for k := len(rr) - 1; k >= 0; k-- {
+		routes += "Route: " + rr[k] + "\r\n"
+	}
+	return routes
+}
+
+func contactOf(m []byte) string {
+	contact := one(header(m, "Contact"))
+	if a := strings.IndexByte(contact, '<'); a >= 0 {
+		if b := strings.IndexByte(contact[a:], '>'); b > 0 {
+			return contact[a+1 : a+b]
 		}
-		i := int(p*float64(len(v))+0.5) - 1
-		return v[max(0, min(i, len(v)-1))]
 	}
-	sort.Float64s(first)
-	sort.Float64s(final)
-	res.P50, res.P95, res.P99, res.Max = pct(first, .5), pct(first, .95), pct(first, .99), pct(first, 1)
-	res.AckedP50 = pct(final, .5)
-	for _, v := range first {
-		res.Mean += v / float64(len(first))
+	return contact
+}
+
+// close ends a call; why says what went wrong with it.
+func (p *probe) close(d *dialog, why string) {
+	delete(p.open, d.id)
+	if why != "" {
+		p.res.Failed++
+		p.res.Why[why]++
 	}
-	out, _ := json.Marshal(res)
+	if d.measured && d.first >= 0 {
+		p.first = append(p.first, d.first)
+		p.final = append(p.final, d.final)
+	}
+}
+
+// report prints the result as JSON.
+func (p *probe) report() {
+	sort.Float64s(p.first)
+	sort.Float64s(p.final)
+	r := &p.res
+	r.P50, r.P95, r.P99, r.Max = percentile(p.first, .5), percentile(p.first, .95), percentile(p.first, .99), percentile(p.first, 1)
+	r.AckedP50 = percentile(p.final, .5)
+	for _, v := range p.first {
+		r.Mean += v / float64(len(p.first))
+	}
+	out, err := json.Marshal(r)
+	must(err)
 	fmt.Println(string(out))
+}
+
+// percentile returns that of sorted values; -1: there are none.
+func percentile(v []float64, p float64) float64 {
+	if len(v) == 0 {
+		return -1
+	}
+	i := int(p*float64(len(v))+0.5) - 1
+	return v[max(0, min(i, len(v)-1))]
 }
