@@ -18,7 +18,7 @@ func FindCallID(b []byte) []byte {
 			continue
 		}
 		if colon := bytes.IndexByte(b, ':'); colon > 0 && kindOf(bytes.TrimRight(b[:colon], " \t")) == CallID {
-			return bytes.TrimSpace(b[colon+1 : colon+1+line(b[colon+1:])])
+			return trim(b, Span{int32(colon + 1), int32(colon + 1 + line(b[colon+1:]))}).Of(b)
 		}
 	}
 }
