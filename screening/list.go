@@ -24,20 +24,28 @@ func (e Entry) Check() error {
 
 // Form returns the entry's number as it is compared, so that two spellings of one
 // number are one text, or what Check says.
-func (e Entry) Form() (string, error) {
-	text := strings.TrimSpace(e.Number)
-	if err := (Entry{Number: text}).Check(); err != nil {
+func (e Entry) Form() (string, error) { return Habits{}.Form(e.Number) }
+
+// Form is [Entry.Form] for who writes numbers as the trunk does. What stands for many
+// numbers by a sign at an end, "0571*" or "_95XXX.", is compared as it is written.
+func (h Habits) Form(text string) (string, error) {
+	form, err := strings.TrimSpace(text), error(nil)
+	switch {
+	case strings.HasPrefix(form, "_"):
+		form = strings.ToUpper(form)
+	case strings.HasSuffix(form, "*"):
+	case hasWildcard(form):
+		form, err = h.wildcardForm(form, false)
+	default:
+		form, err = h.entryDigits(form, false)
+	}
+	if err == nil {
+		err = Entry{Number: form}.Check()
+	}
+	if err != nil {
 		return "", err
 	}
-	switch {
-	case strings.HasPrefix(text, "_"):
-		return strings.ToUpper(text), nil
-	case strings.HasSuffix(text, "*"):
-		return text, nil
-	case hasWildcard(text):
-		return wildcardForm(text, false)
-	}
-	return entryDigits(text, false)
+	return form, nil
 }
 
 // List is a list of numbers that finds one among any number of them in the same

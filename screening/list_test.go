@@ -151,6 +151,34 @@ func TestEntryForm(t *testing.T) {
 	}
 }
 
+// Who writes numbers as a trunk does writes its entries so.
+func TestHabitsForm(t *testing.T) {
+	hangzhou, hongKong := Habits{AreaCode: "0571", StripPrefixes: []string{"9"}}, Habits{Country: "852"}
+	for _, tt := range []struct {
+		habits     Habits
+		text, want string
+	}{
+		{hangzhou, "88886666", "057188886666"},
+		{hangzhou, "8888 6666", "057188886666"},
+		{hangzhou, "8888XXXX", "05718888XXXX"},
+		{hangzhou, "01088886666", "01088886666"},
+		{hangzhou, "13800138000", "13800138000"},
+		{hangzhou, "913800138000", "13800138000"},
+		{hangzhou, "8888*", "8888*"}, // a pattern is of numbers in full
+		{hangzhou, "_8888XXXX", "_8888XXXX"},
+		{hangzhou, "Bank", ""},
+		{hangzhou, "*", ""},
+		{hongKong, "21234567", "+85221234567"},
+		{hongKong, "2123 XXXX", "+8522123XXXX"},
+		{hongKong, "+86 130 4143 9112", "13041439112"},
+	} {
+		got, err := tt.habits.Form(tt.text)
+		if got != tt.want || (err != nil) != (tt.want == "") {
+			t.Errorf("Form of %q to %+v = %q, %v; want %q", tt.text, tt.habits, got, err, tt.want)
+		}
+	}
+}
+
 // The lists of a running office come before those of the file, and give the policy
 // another revision.
 func TestPolicyWith(t *testing.T) {

@@ -20,7 +20,7 @@ func (s *numberSet) add(text string, called bool, i int32) error {
 	case hasWildcard(text):
 		return s.addWildcards(text, called, i)
 	}
-	digits, err := entryDigits(text, called)
+	digits, err := Habits{}.entryDigits(text, called)
 	if err != nil {
 		return err
 	}
@@ -29,8 +29,8 @@ func (s *numberSet) add(text string, called bool, i int32) error {
 }
 
 // entryDigits returns the normal form of a number in a file.
-func entryDigits(text string, called bool) (string, error) {
-	n, err := Normalize(text, china)
+func (h Habits) entryDigits(text string, called bool) (string, error) {
+	n, err := h.Normalize(text)
 	switch {
 	case errors.Is(err, ErrWithheld):
 		return "", errors.New("is no number: write withheld: true for callers who hide theirs")
@@ -63,7 +63,7 @@ func hasWildcard(text string) bool {
 // the digits that X stands for, so each is tried; where they disagree the number
 // could be one of several plans.
 func (s *numberSet) addWildcards(text string, called bool, i int32) error {
-	form, err := wildcardForm(text, called)
+	form, err := Habits{}.wildcardForm(text, called)
 	if err != nil {
 		return err
 	}
@@ -71,12 +71,12 @@ func (s *numberSet) addWildcards(text string, called bool, i int32) error {
 }
 
 // wildcardForm returns the normal form of a number with X in it.
-func wildcardForm(text string, called bool) (string, error) {
+func (h Habits) wildcardForm(text string, called bool) (string, error) {
 	form, clash := "", false
 	text = strings.ToUpper(text)
 	for d := '0'; d <= '9'; d++ {
 		full := strings.ReplaceAll(text, "X", string(d))
-		digits, err := entryDigits(full, called)
+		digits, err := h.entryDigits(full, called)
 		if err != nil {
 			continue
 		}

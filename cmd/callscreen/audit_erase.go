@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"callscreen/console"
-	"callscreen/screening"
 )
 
 func newAuditErase() *cobra.Command {
@@ -78,20 +77,14 @@ func (c *config) eraseFromLists(cmd *cobra.Command, asked eraseRequest, wanted b
 	if err != nil {
 		return err
 	}
-	on := map[string]bool{}
-	for _, e := range entries {
-		if form, err := (screening.Entry{Number: e.Number}).Form(); err == nil && form == n.Digits || e.Number == n.Digits {
-			on[e.List] = true
-		}
-	}
-	switch {
-	case len(on) == 0:
+	switch _, on := formOnList(entries, asked.Number, n.Digits); {
+	case !on:
 		return nil
 	case !wanted:
 		cmd.PrintErrln("callscreen: the number is still on a list: --lists takes it off")
 		return nil
 	}
-	_, err = c.changeLists(cmd.Context(), listChange{Number: n.Digits}, cmd.ErrOrStderr())
+	_, err = c.changeLists(cmd.Context(), listChange{Number: asked.Number, Trunk: asked.Trunk}, cmd.ErrOrStderr())
 	return err
 }
 

@@ -73,9 +73,16 @@ func (f *filterFlags) filter(c *config, now time.Time) (store.Filter, error) {
 		}
 	}
 	out := f.Filter
-	habits := c.Trunks[0].habits()
+	trunk := f.Trunk
+	if !slices.ContainsFunc(c.Trunks, func(t trunkConfig) bool { return t.Name == trunk }) {
+		trunk = "" // the record may have one that the configuration has no more
+	}
 	for _, number := range []*string{&out.Number, &out.Called} {
-		if n, err := habits.Normalize(*number); err == nil { // else it is meant as the record has it
+		n, err := c.number(*number, trunk)
+		if err != nil {
+			return out, refused(err)
+		}
+		if n.Digits != "" { // else it is meant as the record has it
 			*number = n.Digits
 		}
 	}

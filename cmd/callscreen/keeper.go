@@ -75,7 +75,10 @@ func (k *keeper) refresh() (changed bool) {
 }
 
 // change changes the lists that commands write, and puts them in force.
-func (k *keeper) change(ch listChange) (listChanged, error) {
+func (k *keeper) change(ch listChange) (done listChanged, err error) {
+	if ch.habits, err = k.c.habits(ch.Number, ch.Trunk); err != nil {
+		return done, err
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	read := sums{}

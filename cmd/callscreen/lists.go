@@ -66,8 +66,11 @@ func (s stateLists) read(zone *time.Location, read sums) (listPair, error) {
 type listChange struct {
 	List   string        `json:"list"` // to put the number on; empty: off both
 	Number string        `json:"number"`
+	Trunk  string        `json:"trunk,omitempty"` // that writes it so
 	Note   string        `json:"note,omitempty"`
 	For    time.Duration `json:"for,omitempty"` // 0: for good
+
+	habits screening.Habits // by which Number is read
 }
 
 // listEntry is an entry of a list, as answers have it.
@@ -106,11 +109,10 @@ func (d *listChanged) happened() string {
 // change does what ch says to the files, and returns the lists as they then are. base is
 // the policy without them. Nobody else changes the files meanwhile.
 func (s stateLists) change(base *screening.Policy, ch listChange, now time.Time, read sums) (done listChanged, pair listPair, err error) {
-	form, err := screening.Entry{Number: ch.Number}.Form()
+	form, err := ch.habits.Form(ch.Number)
 	if err != nil {
 		return done, nil, console.BadRequest(fmt.Sprintf("number %q %v", ch.Number, err))
 	}
-	done.form = form
 	if err := state.Folder(s.dir); err != nil {
 		return done, nil, err
 	}
@@ -123,6 +125,10 @@ func (s stateLists) change(base *screening.Policy, ch listChange, now time.Time,
 	if err != nil {
 		return done, nil, err
 	}
+	if ch.List == "" {
+		form, _ = formOnList(old.entries(), ch.Number, form)
+	}
+	done.form = form
 	if pair, err = ch.apply(&done, old, form, now); err != nil {
 		return done, nil, err
 	}
@@ -130,6 +136,25 @@ func (s stateLists) change(base *screening.Policy, ch listChange, now time.Time,
 		return done, nil, err
 	}
 	return done, pair, s.write(old, pair, read)
+}
+
+// formOnList returns the form by which a number is on a list, and whether it is: its
+// own, or that of the number as it is written, which somebody wrote into a file without
+// its area code.
+func formOnList(entries []listEntry, number, own string) (form string, on bool) {
+	plain, _ := screening.Entry{Number: number}.Form() // no entry has none
+	for _, form := range []string{own, plain} {
+		if slices.ContainsFunc(entries, func(e listEntry) bool { return e.form() == form }) {
+			return form, true
+		}
+	}
+	return own, false
+}
+
+// form returns the entry's number as it is compared.
+func (l listEntry) form() string {
+	form, _ := screening.Entry{Number: l.Number}.Form() // it was read from a list
+	return form
 }
 
 // apply returns the lists with the change, and without entries that have ended.

@@ -32,7 +32,8 @@ func newEntry(list, use, short, long string) *cobra.Command {
 	var during string
 	var ch listChange
 	cmd := listCommand(use, short, long+"\n\n"+
-		"NUMBER may be a pattern: 1380013XXXX, 0571* or _95XXX. as in a policy. It holds from the next call on and\n"+
+		"NUMBER is read as a call's: one without area code is in the area of the trunk. It may be a pattern as in a\n"+
+		"policy: 1380013XXXX, 0571* or _95XXX. It holds from the next call on and\n"+
 		"survives a restart. Without a running process the file of the list is written, for the next one.", &ch)
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -81,6 +82,7 @@ func listCommand(use, short, long string, ch *listChange) *cobra.Command {
 	}
 	configFlag(cmd, &file)
 	jsonFlag(cmd, &asJSON)
+	trunkFlag(cmd, &ch.Trunk)
 	return cmd
 }
 
@@ -100,6 +102,9 @@ func (c *config) changeLists(ctx context.Context, ch listChange, told io.Writer)
 func (c *config) changeFiles(ch listChange) (listChanged, error) {
 	base, err := c.policy(os.ReadFile)
 	if err != nil {
+		return listChanged{}, err
+	}
+	if ch.habits, err = c.habits(ch.Number, ch.Trunk); err != nil {
 		return listChanged{}, err
 	}
 	done, _, err := c.lists().change(base, ch, time.Now(), sums{})

@@ -44,13 +44,13 @@ func TestListChange(t *testing.T) {
 		want   string // the entries then
 		remark string
 	}{
-		{0, listChange{allowList, "+86 130 4143 9112", "customer", 0}, "allow 13041439112 customer;", ""},
-		{0, listChange{allowList, "13041439112", "", time.Hour}, "allow 13041439112 until 13:00;", ""},
-		{0, listChange{blockList, "130-4143-9112", "", 30 * time.Minute}, "block 13041439112 until 12:30;", ""},
-		{0, listChange{blockList, "110", "", 0}, "block 13041439112 until 12:30;block 110;", ""}, // the policy says so
-		{30 * time.Minute, listChange{allowList, "10010", "", 0}, "allow 10010;block 110;", ""},
-		{0, listChange{"", "10010", "", 0}, "block 110;", "it is on the block list of the policy, and stays there"},
-		{0, listChange{"", "110", "", 0}, "", ""},
+		{0, listChange{List: allowList, Number: "+86 130 4143 9112", Note: "customer"}, "allow 13041439112 customer;", ""},
+		{0, listChange{List: allowList, Number: "13041439112", For: time.Hour}, "allow 13041439112 until 13:00;", ""},
+		{0, listChange{List: blockList, Number: "130-4143-9112", For: 30 * time.Minute}, "block 13041439112 until 12:30;", ""},
+		{0, listChange{List: blockList, Number: "110"}, "block 13041439112 until 12:30;block 110;", ""}, // the policy says so
+		{30 * time.Minute, listChange{List: allowList, Number: "10010"}, "allow 10010;block 110;", ""},
+		{0, listChange{Number: "10010"}, "block 110;", "it is on the block list of the policy, and stays there"},
+		{0, listChange{Number: "110"}, "", ""},
 	} {
 		now = now.Add(step.after)
 		done, pair, err := lists.change(base, step.change, now, sums{})

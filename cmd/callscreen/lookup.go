@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -13,13 +12,12 @@ import (
 
 	"callscreen/console"
 	"callscreen/juhe"
-	"callscreen/screening"
 )
 
 // lookupRequest is a number that somebody asks about, as a trunk writes it.
 type lookupRequest struct {
 	Number  string `json:"number"`
-	Trunk   string `json:"trunk"` // empty: the first
+	Trunk   string `json:"trunk"` // empty: any, see [config.habits]
 	Offline bool   `json:"offline"`
 }
 
@@ -59,25 +57,6 @@ func newLookup() *cobra.Command {
 	cmd.Flags().BoolVar(&q.Offline, "offline", false, "ask nobody: tell what is remembered")
 	trunkFlag(cmd, &q.Trunk)
 	return cmd
-}
-
-// trunkFlag adds --trunk, which says how numbers are written.
-func trunkFlag(cmd *cobra.Command, trunk *string) {
-	cmd.Flags().StringVar(trunk, "trunk", "", "`trunk` that writes numbers so (default: the first of the configuration)")
-}
-
-// number reads a number as a trunk writes it; what cannot be read has a class that
-// says so. The error is a [console.Error] about the trunk.
-func (c *config) number(raw, trunk string) (screening.Number, error) {
-	i := 0
-	if trunk != "" {
-		i = slices.IndexFunc(c.Trunks, func(t trunkConfig) bool { return t.Name == trunk })
-	}
-	if i < 0 {
-		return screening.Number{}, console.BadRequest(fmt.Sprintf("--trunk: %s has no trunk %q", c.file, trunk))
-	}
-	n, _ := c.Trunks[i].habits().Normalize(raw)
-	return n, nil
 }
 
 // lookUp asks the running process, or without one does as it would.
