@@ -1,6 +1,7 @@
 package strictyaml
 
 import (
+	"cmp"
 	"encoding"
 	"fmt"
 	"reflect"
@@ -69,7 +70,7 @@ func (d *Document) fields(n *yaml.Node, v reflect.Value, f field) {
 	for key, value := range d.entries(n) {
 		sub, ok := find(known, key.Value)
 		if !ok {
-			d.ReportNode(key, "unknown key "+quote(key.Value), suggest(key.Value, known))
+			d.ReportNode(key, "unknown key "+quote(key.Value), cmp.Or(wideIn(key, true), suggest(key.Value, known)))
 			continue
 		}
 		d.decode(value, v.FieldByIndex(sub.at), sub)

@@ -7,6 +7,7 @@
 package strictyaml
 
 import (
+	"cmp"
 	"reflect"
 
 	"gopkg.in/yaml.v3"
@@ -101,7 +102,7 @@ func (d *Document) Remark(text, hint string, path ...any) Error {
 // ReportNode adds an error at n, whatever there is about it already.
 func (d *Document) ReportNode(n *yaml.Node, text, hint string) {
 	d.failed[n] = true
-	d.add(Error{Line: n.Line, Column: n.Column, Text: text, Hint: hint})
+	d.add(Error{Line: n.Line, Column: n.Column, Text: text, Hint: cmp.Or(wideIn(n, false), hint)})
 }
 
 func (d *Document) add(e Error) { d.errors = append(d.errors, d.tidy(e)) }

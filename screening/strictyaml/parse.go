@@ -28,7 +28,7 @@ func (d *Document) parse(data []byte) {
 	}
 	docs, err := documents(data, 2)
 	if err != nil {
-		d.stop(locate(data, err))
+		d.stop(misread(data, err)...)
 		return
 	}
 	if len(docs) == 2 {
@@ -41,15 +41,21 @@ func (d *Document) parse(data []byte) {
 	if len(docs) == 0 || len(docs[0].Content) == 0 || empty(docs[0].Content[0]) {
 		return
 	}
+	if wide := allText(docs[0].Content[0], data); wide != nil {
+		d.stop(wide...)
+		return
+	}
 	if d.admit(docs[0].Content[0], 1) {
 		d.root = docs[0].Content[0]
 	}
 }
 
-// stop records the one error of a file that nothing is decoded from.
-func (d *Document) stop(e Error) {
+// stop records what is wrong with a file that nothing is decoded from.
+func (d *Document) stop(all ...Error) {
 	d.broken, d.root, d.errors = true, nil, nil
-	d.add(e)
+	for _, e := range all {
+		d.add(e)
+	}
 }
 
 // unreadable finds what YAML is not even tried on.

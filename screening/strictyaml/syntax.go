@@ -32,9 +32,9 @@ var problems = []problem{
 	},
 	{
 		"found character that cannot start any token", "a value begins with a sign that YAML keeps for itself",
-		"quote the value, and indent with spaces, not tabs", searched,
+		"quote the value", searched,
 	},
-	{"found a tab character", "a tab in the indentation", "indent with spaces", searched},
+	{"found a tab character", "a tab where YAML takes none", "write spaces", searched},
 	{"found unexpected end of stream", "a quote is opened here and never closed", "close it", atLine},
 	{"found unexpected document indicator", "a quote is opened here and never closed", "close it", atLine},
 	{"could not find expected ':'", "a line that is no key with a value", "write it as key: value", atLine},
@@ -81,6 +81,9 @@ func locate(data []byte, err error) Error {
 		case searched:
 			line = firstLine(data, m[2], line)
 		}
+		if tabbed(data, line) {
+			p = problem{text: "a tab in the indentation", hint: "indent with spaces"}
+		}
 		return Error{Line: max(line, 1), Text: p.text, Hint: p.hint}
 	}
 	return Error{Line: max(line, 1), Text: "not YAML: " + m[2]}
@@ -103,4 +106,14 @@ func firstLine(data []byte, message string, named int) int {
 		_, err := documents(data[:ends[i+1]], 2)
 		return err != nil && strings.HasSuffix(err.Error(), message)
 	})
+}
+
+// tabbed reports whether a line is indented with a tab.
+func tabbed(data []byte, line int) bool {
+	lines := bytes.SplitN(data, []byte("\n"), line+1)
+	if line < 1 || line > len(lines) {
+		return false
+	}
+	text := lines[line-1]
+	return bytes.ContainsRune(text[:len(text)-len(bytes.TrimLeft(text, " \t"))], '\t')
 }
