@@ -210,8 +210,20 @@ func oneOf(known []string, word string) error {
 	if slices.Contains(known, word) {
 		return nil
 	}
+	if said := inChinese[word]; slices.Contains(known, said) {
+		return errors.New("is unknown: write " + said)
+	}
 	if near := strictyaml.Nearest(word, known); near != "" {
 		return fmt.Errorf("is unknown: did you mean %q?", near)
 	}
 	return errors.New("is unknown: write one of " + strings.Join(known, ", "))
+}
+
+// inChinese are words that people write where a policy file wants its own.
+var inChinese = map[string]string{
+	"放行": "allow", "标记": "tag", "标签": "tag", "拒接": "reject", "拒绝": "reject", "拦截": "reject", "转接": "divert", "转移": "divert",
+	"诈骗": "fraud", "疑似诈骗": "fraud", "推销": "sales", "骚扰": "harassment", "中介": "agent", "快递": "delivery", "外卖": "delivery",
+	"快递送餐": "delivery", "招聘": "recruiter", "出租车": "taxi", "其他": "other",
+	"手机": "mobile", "固话": "landline", "座机": "landline", "分机": "extension", "境外": "international", "短号": "short",
+	"周一": "mon", "周二": "tue", "周三": "wed", "周四": "thu", "周五": "fri", "周六": "sat", "周日": "sun",
 }

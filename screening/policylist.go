@@ -152,7 +152,7 @@ func (c *compiler) listFile(l *List, name string, path []any, called bool) {
 func (c *compiler) file(name string, path []any) ([]byte, bool) {
 	data, err := c.read(name)
 	if err != nil {
-		c.report(path, fmt.Sprintf("file %q cannot be read", name), err.Error())
+		c.report(path, fmt.Sprintf("file %q cannot be read: %v", name, err), "write the file, or the name of another one")
 		return nil, false
 	}
 	c.files = append(c.files, name)

@@ -75,9 +75,13 @@ var actionTexts = map[string]keyText{
 }
 
 var conditionTexts = map[string]keyText{
-	"number":       {"主叫号码；X 是任意一位数字，0571* 是前缀，_95XXX. 是 Asterisk 模式。", "The caller; X is any digit, 0571* a prefix, _95XXX. an Asterisk pattern.", nil},
-	"list":         {"主叫号码在名单上。", "The caller is on a list.", nil},
-	"class":        {"号码的类别。", "The class of the number.", oneWord(classNames...)},
+	"number": {"主叫号码；X 是任意一位数字，0571* 是前缀，_95XXX. 是 Asterisk 模式。", "The caller; X is any digit, 0571* a prefix, _95XXX. an Asterisk pattern.", nil},
+	"list":   {"主叫号码在名单上。", "The caller is on a list.", nil},
+	"class": {
+		"号码的类别：mobile 手机，mvno 虚拟运营商，iot 物联网，satellite 卫星，landline 固话，local 没写区号的市话，400，800，95，96，short 短号如 10086，emergency 110 等，sms 短信平台 106，international 境外，extension 分机，anonymous 没有号码，alphanumeric 不是数字，invalid 读不懂。",
+		"The class of the number: mobile, mvno (of a virtual operator), iot, satellite, landline, local (without its area code), 400, 800, 95, 96, short (as 10086), emergency (as 110), sms (106…), international, extension, anonymous (no number), alphanumeric, or invalid.",
+		oneWord(classNames...),
+	},
 	"length":       {"号码的位数，如 \">8\"。", "How many digits the number has, as in \">8\".", comparisonText},
 	"country":      {"国家或地区的代码，如 86、852。", "The calling code, as in 86 or 852.", nil},
 	"withheld":     {"隐藏了号码。", "The number is withheld.", nil},
@@ -101,7 +105,10 @@ var conditionTexts = map[string]keyText{
 	"calls":     {"同一号码在一段时间里打来的次数，连这次在内。", "How often the number called within a time, this call included.", required(object(reflect.TypeFor[callsFile](), callsTexts), "count", "within")},
 	"we_called": {"最近多久里我们打过这个号码，如 30d。", "We called this number in the last time, as in 30d.", durationText},
 
-	"category":      {"标记的类别：诈骗、推销、骚扰、中介、快递、招聘、出租车、其他。", "The category it is marked with.", oneWord(categories...)},
+	"category": {
+		"标记的类别：fraud 诈骗，sales 推销，harassment 骚扰，agent 中介，delivery 快递送餐，recruiter 招聘，taxi 出租车，other 其他。",
+		"The category it is marked with: fraud, sales, harassment, agent, delivery, recruiter, taxi or other.", oneWord(categories...),
+	},
 	"marks":         {"标记的次数，如 \">=50\"。", "How many people marked it, as in \">=50\".", comparisonText},
 	"label":         {"标记的原文，如 推销。", "The label as it is worded, 推销.", nil},
 	"place":         {"归属地里含有，如 杭州。", "Stands in the place, as 杭州.", nil},
