@@ -3,7 +3,6 @@ package screening
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -25,8 +24,8 @@ const maxText = 1024
 type Template struct {
 	source    string
 	parts     []part
-	ascii     bool           // what it makes is ASCII
-	imitation *regexp.Regexp // of its labels, by callers; nil where none can be told
+	ascii     bool       // what it makes is ASCII
+	imitation *imitation // of its labels, by callers; nil where none can be told
 }
 
 // part is a placeholder, or literal text where name is empty.

@@ -28,6 +28,7 @@ type Policy struct {
 	fallback rule // when no rule matches
 	files    []string
 	remarks  []remark
+	labels   []*Template // those that callers can imitate
 
 	asksDay   bool // some rule asks for the weekday, days off or workdays
 	overrides bool // something goes before the numbers that always ring

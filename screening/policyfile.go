@@ -91,7 +91,7 @@ func compile(file string, data []byte, read func(string) ([]byte, error)) (*Poli
 		return nil, err
 	}
 	c.overlooked(p, &f)
-	p.asksDay, p.files, p.remarks = c.asksDay, c.files, c.remarks
+	p.asksDay, p.files, p.remarks, p.labels = c.asksDay, c.files, c.remarks, p.tellingLabels()
 	p.overrides = p.blocked.override || slices.ContainsFunc(p.rules, func(r rule) bool { return r.override })
 	p.shadows = slices.ContainsFunc(p.rules, func(r rule) bool { return r.shadow })
 	sum := sha256.Sum256(append(slices.Clip(data), c.sums...))
