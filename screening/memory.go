@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -33,21 +34,27 @@ type MemoryOptions struct {
 
 // Memory remembers who called, and whom the office called, for as long as a
 // policy may ask: [Past] says how long that is. When it is full it forgets whom
-// nothing was heard of for longest. It reads no clock, opens no file and is safe
-// for concurrent use; [Memory.Save] and [Memory.Load] let its owner keep it over a
-// restart.
+// nothing was heard of for longest. It opens no file and is safe for concurrent use;
+// [Memory.Save] and [Memory.Load] let its owner keep it over a restart.
+//
+// Times that have a monotonic clock are told by it, so that a clock that is set makes
+// no call older or younger.
 type Memory struct {
+	began   time.Time // what all times here are counted from, in nanoseconds
 	mu      sync.Mutex
 	callers *simplelru.LRU[cacheKey, *caller]
-	dialed  *simplelru.LRU[cacheKey, int64] // Unix nanoseconds
+	dialed  *simplelru.LRU[cacheKey, int64]
 }
+
+// never is the time of what has not happened.
+const never = math.MinInt64
 
 // caller is what is remembered of one number: its calls, the newest last.
 type caller struct{ calls []heard }
 
 // heard is one call, in whatever number of attempts.
 type heard struct {
-	at, refused int64  // Unix nanoseconds; refused is when we last refused it, 0 for never
+	at, refused int64  // refused is when we last refused it
 	id, to      uint64 // hashes of the Call-ID and the called number
 }
 
@@ -61,7 +68,13 @@ func NewMemory(o MemoryOptions) (*Memory, error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, fmt.Errorf("screening: memory: %w", err)
 	}
-	return &Memory{callers: callers, dialed: dialed}, nil
+	return &Memory{began: time.Now(), callers: callers, dialed: dialed}, nil
+}
+
+func (m *Memory) time(at time.Time) int64 { return int64(at.Sub(m.began)) }
+
+func (m *Memory) heard(id, to string, at time.Time) heard {
+	return heard{at: m.time(at), refused: never, id: hash(id), to: hash(to)}
 }
 
 // arrive notes a call of n to a number and returns what was before it. A second
@@ -75,7 +88,7 @@ func (m *Memory) arrive(n Number, id, to string, at time.Time) Past {
 		c = &caller{}
 		m.callers.Add(k.clone(), c)
 	}
-	return Past{Calls: c.arrive(heard{at: at.UnixNano(), id: hash(id), to: hash(to)}), Dialed: m.sinceDialed(k, at)}
+	return Past{Calls: c.arrive(m.heard(id, to, at)), Dialed: m.sinceDialed(k, at)}
 }
 
 // past returns what arrive would, and notes nothing.
@@ -86,14 +99,14 @@ func (m *Memory) past(n Number, id, to string, at time.Time) Past {
 	past := Past{Dialed: m.sinceDialed(k, at)}
 	if c, ok := m.callers.Peek(k); ok {
 		as := caller{calls: slices.Clone(c.calls)}
-		past.Calls = as.arrive(heard{at: at.UnixNano(), id: hash(id), to: hash(to)})
+		past.Calls = as.arrive(m.heard(id, to, at))
 	}
 	return past
 }
 
 func (m *Memory) sinceDialed(k cacheKey, at time.Time) time.Duration {
 	dialed, ok := m.dialed.Peek(k)
-	since := time.Duration(at.UnixNano() - dialed)
+	since := time.Duration(m.time(at) - dialed)
 	if !ok || since > keepDialed {
 		return 0
 	}
@@ -117,7 +130,7 @@ func (c *caller) arrive(h heard) []PastCall {
 // attemptOf reports whether h is the same call as old.
 func (h heard) attemptOf(old heard) bool {
 	return h.id == old.id && h.at-old.at <= int64(sameCallID) ||
-		h.to == old.to && old.refused != 0 && h.at-old.refused <= int64(retryAfter)
+		h.to == old.to && old.refused != never && h.at-old.refused <= int64(retryAfter)
 }
 
 // refuse notes that the call with a Call-ID was refused.
@@ -131,7 +144,7 @@ func (m *Memory) refuse(n Number, id string, at time.Time) {
 	h := hash(id)
 	for i := range c.calls {
 		if c.calls[i].id == h {
-			c.calls[i].refused = at.UnixNano()
+			c.calls[i].refused = m.time(at)
 		}
 	}
 }
@@ -140,7 +153,7 @@ func (m *Memory) refuse(n Number, id string, at time.Time) {
 func (m *Memory) dial(n Number, at time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.dialed.Add(keyOf(n).clone(), at.UnixNano())
+	m.dialed.Add(keyOf(n).clone(), m.time(at))
 }
 
 // Forget removes all that is remembered of a number, and reports whether there was

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -21,8 +22,8 @@ func memoryOf(t testing.TB, o MemoryOptions) *Memory {
 	return m
 }
 
-// began is when the tests of a Memory begin.
-var began = time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
+// began is when the tests of a Memory begin: before any clock that they run by.
+var began = time.Date(1999, 11, 25, 9, 0, 0, 0, time.UTC)
 
 var friend = Number{Country: "86", Digits: "13800138000", Class: ClassMobile}
 
@@ -152,26 +153,62 @@ func TestMemoryForgets(t *testing.T) {
 }
 
 func TestMemoryIsSaved(t *testing.T) {
-	m := memoryOf(t, MemoryOptions{})
-	m.arrive(friend, "a", "1", began)
-	m.refuse(friend, "a", began.Add(time.Second))
-	m.arrive(friend, "b", "2", began.Add(time.Minute))
-	m.dial(salesman, began)
-	var file bytes.Buffer
-	if err := m.Save(&file); err != nil {
-		t.Fatal(err)
-	}
-	loaded := memoryOf(t, MemoryOptions{})
-	if err := loaded.Load(bytes.NewReader(file.Bytes())); err != nil {
-		t.Fatal(err)
-	}
-	for _, n := range []Number{friend, salesman} {
-		for _, id := range []string{"b", "c"} {
-			at := began.Add(2 * time.Minute)
-			if diff := cmp.Diff(m.arrive(n, id, "2", at), loaded.arrive(n, id, "2", at)); diff != "" {
-				t.Errorf("past of %v in call %s (-saved +loaded):\n%s", n, id, diff)
+	synctest.Test(t, func(t *testing.T) {
+		m := memoryOf(t, MemoryOptions{})
+		m.arrive(friend, "a", "1", began)
+		m.refuse(friend, "a", began.Add(time.Second))
+		m.arrive(friend, "b", "2", began.Add(time.Minute))
+		m.dial(salesman, began)
+		var file bytes.Buffer
+		if err := m.Save(&file); err != nil {
+			t.Fatal(err)
+		}
+		loaded := memoryOf(t, MemoryOptions{})
+		if err := loaded.Load(bytes.NewReader(file.Bytes())); err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []Number{friend, salesman} {
+			for _, id := range []string{"b", "c"} {
+				at := began.Add(2 * time.Minute)
+				if diff := cmp.Diff(m.arrive(n, id, "2", at), loaded.arrive(n, id, "2", at)); diff != "" {
+					t.Errorf("past of %v in call %s (-saved +loaded):\n%s", n, id, diff)
+				}
 			}
 		}
+	})
+}
+
+// A clock that was set while nothing ran makes calls older at most: none is yet to come,
+// and none lost.
+func TestMemoryUnderASetClock(t *testing.T) {
+	const year = 365 * 24 * time.Hour
+	for passed, ago := range map[time.Duration]time.Duration{0: 0, time.Hour: time.Hour, -time.Hour: 0, -year: 0} {
+		var file bytes.Buffer
+		synctest.Test(t, func(t *testing.T) { // it begins in the year 2000, as does the next
+			time.Sleep(year)
+			m := memoryOf(t, MemoryOptions{})
+			m.dial(friend, time.Now())
+			m.arrive(friend, "a", "1", time.Now())
+			time.Sleep(time.Minute)
+			m.arrive(friend, "b", "2", time.Now())
+			m.refuse(friend, "b", time.Now())
+			if err := m.Save(&file); err != nil {
+				t.Fatal(err)
+			}
+		})
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(year + time.Minute + passed)
+			m := memoryOf(t, MemoryOptions{})
+			if err := m.Load(&file); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Second) // longer than attempts at one call follow each other
+			ago += 10 * time.Second
+			want := Past{Calls: []PastCall{{ago, true}, {ago + time.Minute, false}}, Dialed: ago + time.Minute}
+			if diff := cmp.Diff(want, m.arrive(friend, "c", "2", time.Now())); diff != "" {
+				t.Errorf("set by %v: past (-want +got):\n%s", passed, diff)
+			}
+		})
 	}
 }
 
