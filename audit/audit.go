@@ -10,6 +10,7 @@ package audit
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -68,6 +69,9 @@ type Log struct {
 	closed  bool
 	done    chan struct{} // closed when the writer has ended
 
+	stopRetaining context.CancelFunc // nil: files are kept for good
+	retaining     sync.WaitGroup
+
 	// The writer's own.
 	out io.Writer
 	encoder
@@ -104,6 +108,11 @@ func Open(o Options) (*Log, error) {
 		}
 	}
 	go l.write() // ends when Close closes the queue
+	if o.Keep > 0 && o.File != "" {
+		ctx, stop := context.WithCancel(context.Background())
+		l.stopRetaining = stop
+		l.retaining.Go(func() { Retain(ctx, l.log, l.prune) }) // ends by stop
+	}
 	return l, nil
 }
 
@@ -218,6 +227,10 @@ func (l *Log) Close() error {
 		close(l.queue)
 	}
 	l.closing.Unlock()
+	if l.stopRetaining != nil {
+		l.stopRetaining()
+		l.retaining.Wait()
+	}
 	select {
 	case <-l.done:
 	case <-time.After(closeWithin):
@@ -229,7 +242,14 @@ func (l *Log) Close() error {
 	return l.file.Close()
 }
 
-// write is the one goroutine that touches the disk.
+// prune deletes files that were set aside and are kept no longer.
+func (l *Log) prune(now time.Time) {
+	if err := l.files.prune(now.Add(-l.files.keep)); err != nil {
+		l.log.Error().Err(err).Msg("old files of the record are not deleted")
+	}
+}
+
+// write is the one goroutine that writes to the disk.
 func (l *Log) write() {
 	defer close(l.done)
 	l.flushed = time.Now()

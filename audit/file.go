@@ -17,7 +17,8 @@ const ours = `{"v":1,`
 // maxTail is more than the longest line takes.
 const maxTail = 128 << 10
 
-// files says where the record is written, and when a file of it is set aside.
+// files says where the record is written, when a file of it is set aside, and for how
+// long it is kept then.
 type files struct {
 	path      string
 	megabytes int
@@ -44,9 +45,8 @@ func (f files) open() (*file, error) {
 }
 
 func (f files) rotating() io.WriteCloser {
-	const day = 24 * time.Hour
 	return &timberjack.Logger{
-		Filename: f.path, MaxSize: f.megabytes, MaxAge: int((f.keep + day - 1) / day),
+		Filename: f.path, MaxSize: f.megabytes,
 		RotateAt: []string{"00:00"}, LocalTime: true, FileMode: 0o640,
 	}
 }

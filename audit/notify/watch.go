@@ -65,8 +65,12 @@ func (w *Watch) Record(d screening.Decision) {
 	w.o.Send(Event{Kind: Refusals, At: now, Count: w.now, Limit: usual})
 }
 
-// turn goes over to another hour. A clock that is set back stays in the hour.
+// turn goes over to another hour. A clock that is set back stays in the hour, unless it
+// was ahead by more than a day: that would go on until the hour is reached again.
 func (w *Watch) turn(hour int64) {
+	if w.hour-hour > watchHours {
+		w.hour, w.now, w.told = hour, 0, false
+	}
 	for ; w.hour < hour; w.hour++ {
 		w.past = append([]int{w.now}, w.past[:min(len(w.past), watchHours-1)]...)
 		w.now, w.told = 0, false
@@ -88,8 +92,12 @@ func (w *Watch) usual() (int, bool) {
 	return (sum + watchHours - 1) / watchHours, true
 }
 
-// checkEvery is how soon Daily sees that a clock was set.
-const checkEvery = 10 * time.Minute
+const (
+	// checkEvery is how soon Daily sees that a clock was set.
+	checkEvery = 10 * time.Minute
+	// farthest is how far ahead a time of day may be that a clock was not wrong about.
+	farthest = 48 * time.Hour
+)
 
 // Daily calls do every day at a time of day in a zone, with the day before, until ctx
 // ends. A day whose time passed while nothing ran is left out, and none comes twice.
@@ -101,11 +109,21 @@ func Daily(ctx context.Context, at time.Duration, zone *time.Location, do func(c
 		case <-ctx.Done():
 			return
 		}
-		if now := time.Now().In(zone); !now.Before(next) {
+		now := time.Now().In(zone)
+		if !now.Before(next) {
 			do(ctx, next.AddDate(0, 0, -1))
-			next = nextDaily(now, at)
 		}
+		next = following(now, next, at)
 	}
+}
+
+// following returns what next is from now on: itself until it has come, unless the clock
+// was ahead when it was set.
+func following(now, next time.Time, at time.Duration) time.Time {
+	if now.Before(next) && next.Sub(now) <= farthest {
+		return next
+	}
+	return nextDaily(now, at)
 }
 
 // nextDaily returns when a time of day comes next after now.

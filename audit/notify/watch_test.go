@@ -72,6 +72,36 @@ func TestRiseInRefusals(t *testing.T) {
 	}
 }
 
+// A clock that was ahead by a year, and is set, silences nobody for that year; one that is
+// set back by an hour or two lets nothing come twice.
+func TestClockIsSetBack(t *testing.T) {
+	told := 0
+	w, err := NewWatch(WatchOptions{Past: tens(), Send: func(Event) { told++ }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.turn(w.hour + 365*24)
+	w.past = tens()
+	for range 30 {
+		w.Record(refusal603(screening.Enforce))
+	}
+	if told != 1 || w.hour > hourOf(time.Now()) {
+		t.Errorf("told %d times, hour %d; want one time, now", told, w.hour)
+	}
+	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	for back, want := range map[time.Duration]string{
+		0:                     "2026-11-26 09:00:00",
+		-3 * time.Hour:        "2026-11-26 09:00:00",
+		-4 * time.Hour:        "2026-11-26 09:00:00",
+		-365 * 24 * time.Hour: "2025-11-26 09:00:00",
+		365 * 24 * time.Hour:  "2027-11-26 09:00:00",
+	} {
+		if got := following(now.Add(back), nextDaily(now, 9*time.Hour), 9*time.Hour).Format(time.DateTime); got != want {
+			t.Errorf("a clock set by %v: next is %s; want %s", back, got, want)
+		}
+	}
+}
+
 func TestDaily(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		zone := time.FixedZone("CST", 8*3600) // the bubble begins at 08:00 on 1 January 2000

@@ -5,41 +5,25 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"callscreen/audit"
 )
 
 const (
-	pruneFirst = 10 * time.Minute // after the start: clocks of small machines are set by then
-	pruneEvery = 24 * time.Hour
 	pruneMost  = 1000 // calls deleted at once, so that new ones get in between
 	prunePause = 20 * time.Millisecond
-	clockSlack = time.Hour
 )
 
-// retain deletes old calls, every day until ctx ends. A clock that jumped since the
-// last time is not believed before the next.
+// retain deletes old calls, every day until ctx ends.
 func (s *Store) retain(ctx context.Context, keep time.Duration) {
-	last := time.Now()
-	for wait := pruneFirst; ; wait = pruneEvery {
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return
-		}
-		now := time.Now()
-		wall := now.Round(0).Sub(last.Round(0)) // Round takes the monotonic clock off
-		if jumped(wall, now.Sub(last)) {
-			s.log.Warn().Msg("clock was set: old calls are not deleted today")
-		} else if n, err := s.Prune(ctx, now.Add(-keep)); err != nil {
+	audit.Retain(ctx, s.log, func(now time.Time) {
+		if n, err := s.Prune(ctx, now.Add(-keep)); err != nil {
 			s.note(err)
 		} else if n > 0 {
 			s.log.Info().Msg(fmt.Sprintf("%d calls older than %v deleted", n, keep))
 		}
-		last = now
-	}
+	})
 }
-
-// jumped reports whether the clock on the wall went otherwise than time did.
-func jumped(wall, passed time.Duration) bool { return (wall - passed).Abs() > clockSlack }
 
 // Prune deletes the calls before a time, and what is counted of their hours. It
 // returns how many calls it deleted.

@@ -78,23 +78,6 @@ func TestRetention(t *testing.T) {
 	})
 }
 
-func TestJumpedClocks(t *testing.T) {
-	for _, tt := range []struct {
-		wall, passed time.Duration
-		want         bool
-	}{
-		{24 * time.Hour, 24 * time.Hour, false},
-		{24*time.Hour + time.Minute, 24 * time.Hour, false},
-		{365 * 24 * time.Hour, 24 * time.Hour, true},
-		{-time.Hour, 24 * time.Hour, true},
-		{22 * time.Hour, 24 * time.Hour, true},
-	} {
-		if got := jumped(tt.wall, tt.passed); got != tt.want {
-			t.Errorf("%v on the wall in %v: jumped %v; want %v", tt.wall, tt.passed, got, tt.want)
-		}
-	}
-}
-
 // crowd are calls of which some hold the number to be erased, in whatever place.
 func crowd(number string) (calls []screening.Decision, holding int) {
 	const others = 200
