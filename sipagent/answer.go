@@ -1,7 +1,10 @@
 package sipagent
 
 import (
+	"bytes"
+	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -83,10 +86,13 @@ func appendHeader[T []byte | string](b []byte, name string, value T) []byte {
 	return append(append(append(append(b, name...), ": "...), value...), "\r\n"...)
 }
 
-// timestamp is what a 100 repeats of its INVITE (RFC 3261 section 8.2.6.1).
-func timestamp(m *wire.Message) []header {
+// timestamp is what a 100 repeats of its INVITE, and how long the INVITE has waited
+// for it (RFC 3261 section 8.2.6.1).
+func timestamp(m *wire.Message, waited time.Duration) []header {
 	for _, h := range named(m, "timestamp") {
-		return []header{{"Timestamp", string(h.Value.Of(m.Raw))}}
+		if said := bytes.Fields(h.Value.Of(m.Raw)); len(said) > 0 {
+			return []header{{"Timestamp", fmt.Sprintf("%s %.3f", said[0], waited.Seconds())}}
+		}
 	}
 	return nil
 }

@@ -118,7 +118,8 @@ func TestTryingRepeatsTheTimestamp(t *testing.T) {
 	c := r.carrier.newCall("timestamp")
 	c.extra = []string{"timestamp:  54.21 "}
 	r.carrier.send(c.request("INVITE", ""))
-	if got := r.carrier.want("SIP/2.0 100").headers("Timestamp"); len(got) != 1 || got[0] != "54.21" {
+	got := r.carrier.want("SIP/2.0 100").headers("Timestamp")
+	if len(got) != 1 || got[0] != "54.21 0.000" {
 		t.Errorf("Timestamp of the 100 = %q", got)
 	}
 	c.id += "-without"

@@ -77,7 +77,7 @@ func (w *work) resumed() bool {
 		s := w.find(w.tok)
 		if s != nil {
 			w.again(inviteCame)
-			s.again()
+			s.again(w)
 		}
 		return s != nil
 	}

@@ -65,7 +65,7 @@ func newBench(t testing.TB) *bench {
 				Call: c, Mode: screening.Enforce, Number: screening.Number{Digits: "1"}, Verdict: verdicts[(b.calls-1)%len(verdicts)],
 			}
 		}),
-		Key: make([]byte, 32), Timers: Timers{T1: time.Hour},
+		Key: make([]byte, 32), Timers: Timers{T1: time.Hour, Trying: -1},
 	}, func(at netip.AddrPort) (packetConn, netip.AddrPort, error) { return b.out, at, nil })
 	if err != nil {
 		t.Fatal(err)

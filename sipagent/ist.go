@@ -7,6 +7,7 @@ type todo uint8
 
 const (
 	doSend    todo = 1 << iota // send the request or the last answer (again)
+	doTry                      // say 100 Trying
 	doPass                     // hand the answer on
 	doAck                      // acknowledge a refusal
 	doTimeout                  // nobody answered
@@ -47,14 +48,24 @@ type ist struct {
 	timers *Timers
 	stream bool // the transport is reliable
 	state  txState
+	try    time.Time // say 100 Trying; zero once anything has been said
 	g, h   time.Time // retransmit the refusal; give up waiting for its ACK
 	i, l   time.Time // linger for more ACKs; for more 2xx
 	every  time.Duration
 }
 
+// start begins with an INVITE.
+func (t *ist) start(now time.Time) todo {
+	t.state, t.try = proceeding, now.Add(t.timers.Trying)
+	return t.tick(now)
+}
+
 // invite is a retransmitted INVITE.
 func (t *ist) invite() todo {
-	if t.state == proceeding || t.state == completed {
+	switch {
+	case t.state == proceeding && !t.try.IsZero():
+		return doTry
+	case t.state == proceeding, t.state == completed:
 		return doSend
 	}
 	return 0
@@ -62,6 +73,7 @@ func (t *ist) invite() todo {
 
 // answer is an answer on its way to the caller.
 func (t *ist) answer(now time.Time, status int) todo {
+	t.try = time.Time{}
 	switch {
 	case t.state == accepted && status/100 == 2:
 		return doSend
@@ -95,6 +107,9 @@ func (t *ist) ack(now time.Time) bool {
 // tick looks at the timers.
 func (t *ist) tick(now time.Time) todo {
 	switch {
+	case due(t.try, now):
+		t.try = time.Time{}
+		return doTry
 	case due(t.h, now), due(t.i, now), due(t.l, now):
 		*t = ist{timers: t.timers, stream: t.stream, state: terminated}
 		return doEnd
@@ -106,7 +121,7 @@ func (t *ist) tick(now time.Time) todo {
 	return 0
 }
 
-func (t *ist) next() time.Time { return earliest(t.g, t.h, t.i, t.l) }
+func (t *ist) next() time.Time { return earliest(t.try, t.g, t.h, t.i, t.l) }
 
 // nist is the non-INVITE server transaction of RFC 3261 section 17.2.2. It never
 // answers by itself (RFC 4320).

@@ -55,7 +55,7 @@ func TestISTTimers(t *testing.T) {
 		do   func(m *ist)
 		want []moment
 	}{
-		{"proceeding: the TU decides how long (17.2.1)", func(*ist) {}, nil},
+		{"proceeding: the TU decides how long (17.2.1)", func(m *ist) { m.answer(zero, 180) }, nil},
 		{"refused: G doubles up to T2, H after 64*T1", func(m *ist) { m.answer(zero, 486) }, append(g, moment{seconds(32), doEnd})},
 		{"acknowledged: I after T4", func(m *ist) { m.answer(zero, 603); m.ack(zero.Add(seconds(1))) }, []moment{{seconds(6), doEnd}}},
 		{"acknowledged twice: I runs on", func(m *ist) {
@@ -70,7 +70,10 @@ func TestISTTimers(t *testing.T) {
 		}, []moment{{seconds(32), doEnd}}},
 	}
 	for _, tt := range tests {
-		m := &ist{timers: standard(), state: proceeding}
+		m := &ist{timers: standard()}
+		if do := m.start(zero); do != 0 {
+			t.Fatalf("an INVITE makes it do %v", do)
+		}
 		tt.do(m)
 		if got := course(t, m); !slices.Equal(got, tt.want) {
 			t.Errorf("%s:\n got %v\nwant %v", tt.name, got, tt.want)
@@ -81,9 +84,29 @@ func TestISTTimers(t *testing.T) {
 	}
 }
 
+// TestISTTrying checks that 100 Trying is wanted when 150 ms have brought no answer,
+// and never after one.
+func TestISTTrying(t *testing.T) {
+	m := &ist{timers: standard()}
+	m.start(zero)
+	if got, want := course(t, m), []moment{{150 * time.Millisecond, doTry}}; !slices.Equal(got, want) {
+		t.Errorf("without an answer: %v, want %v", got, want)
+	}
+	m.start(zero)
+	if m.answer(zero.Add(seconds(0.1)), 180); !m.next().IsZero() {
+		t.Errorf("after 180: 100 Trying is wanted at %v", m.next().Sub(zero))
+	}
+	hasty := Timers{Trying: -1}.withDefaults()
+	m.timers = &hasty
+	if do := m.start(zero); do != doTry || !m.next().IsZero() {
+		t.Errorf("without patience: start = %v, next %v", do, m.next())
+	}
+}
+
 // istIn returns a transaction that events brought to a state.
 func istIn(s txState) *ist {
-	m := &ist{timers: standard(), state: proceeding}
+	m := &ist{timers: standard()}
+	m.start(zero)
 	switch s {
 	case accepted:
 		m.answer(zero, 200)
@@ -118,7 +141,9 @@ func TestISTEvents(t *testing.T) {
 		want  todo
 		then  txState
 	}{
-		{proceeding, "INVITE", invite, doSend, proceeding},
+		{proceeding, "INVITE", invite, doTry, proceeding},
+		{proceeding, "INVITE after 100", func(m *ist) todo { m.answer(zero, 100); return m.invite() }, doSend, proceeding},
+		{proceeding, "INVITE after 180", func(m *ist) todo { m.answer(zero, 180); return m.invite() }, doSend, proceeding},
 		{proceeding, "100", answer(100), doSend, proceeding},
 		{proceeding, "180", answer(180), doSend, proceeding},
 		{proceeding, "200", answer(200), doSend, accepted},

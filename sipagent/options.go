@@ -93,17 +93,18 @@ type PBX struct {
 
 // Timers are those of RFC 3261 section 17 and our own. Zero takes the default.
 type Timers struct {
-	T1    time.Duration // round trip estimate; default 500ms
-	T2    time.Duration // longest retransmission interval; default 4s
-	T4    time.Duration // longest a message stays in the network; default 5s
-	C     time.Duration // longest a call may ring; default 10m, above 3m (RFC 3261 section 16.6)
-	Idle  time.Duration // how long a connection may bring nothing; default 15m
-	Drain time.Duration // how long Run waits for calls that are being set up when it shall end; default 5s
+	T1     time.Duration // round trip estimate; default 500ms
+	T2     time.Duration // longest retransmission interval; default 4s
+	T4     time.Duration // longest a message stays in the network; default 5s
+	C      time.Duration // longest a call may ring; default 10m, above 3m (RFC 3261 section 16.6)
+	Trying time.Duration // how long an INVITE waits for the callee's answer before it gets 100 Trying; default 150ms (RFC 3261 section 17.2.1 lets 200 pass); below zero: not at all
+	Idle   time.Duration // how long a connection may bring nothing; default 15m
+	Drain  time.Duration // how long Run waits for calls that are being set up when it shall end; default 5s
 }
 
 func (t Timers) withDefaults() Timers {
 	return Timers{
 		T1: cmp.Or(t.T1, 500*time.Millisecond), T2: cmp.Or(t.T2, 4*time.Second), T4: cmp.Or(t.T4, 5*time.Second),
-		C: cmp.Or(t.C, 10*time.Minute), Idle: cmp.Or(t.Idle, 15*time.Minute), Drain: cmp.Or(t.Drain, 5*time.Second),
+		C: cmp.Or(t.C, 10*time.Minute), Trying: cmp.Or(t.Trying, 150*time.Millisecond), Idle: cmp.Or(t.Idle, 15*time.Minute), Drain: cmp.Or(t.Drain, 5*time.Second),
 	}
 }

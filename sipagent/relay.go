@@ -219,7 +219,7 @@ func (w *work) keep(to hop, out, spare []byte) bool {
 	}
 	s.mu.Lock()
 	defer s.unlock()
-	s.respond(w, 100, "", timestamp(s.msg))
+	s.begins(w)
 	s.forward(w, nil)
 	return true
 }

@@ -56,6 +56,9 @@ func (r *rig) open(s Screener, change []func(*Options)) {
 	}
 	r.options.Screener = s
 	r.options.Key = bytes.Repeat([]byte("k"), 32)
+	if r.options.Timers.Trying == 0 {
+		r.options.Timers.Trying = -1 // so that 100 comes first; else see patient
+	}
 	for _, c := range change {
 		c(&r.options)
 	}

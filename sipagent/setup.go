@@ -23,6 +23,7 @@ type setup struct {
 	fork
 	failover
 
+	came      time.Time         // the INVITE
 	reason    []byte            // Reason headers of the caller's CANCEL
 	left      screening.Party   // who gave the call up before it was answered: the caller by CANCEL, we for ringing too long; empty: nobody
 	rang      time.Time         // when a phone began to ring; zero: none did
@@ -46,7 +47,7 @@ func (a *Agent) find(t token) *setup {
 func (w *work) invite() {
 	if s := w.find(w.tok); s != nil {
 		w.again(inviteCame)
-		s.again()
+		s.again(w)
 		return
 	}
 	if status, extra := w.refusal(); status != 0 {
@@ -69,7 +70,7 @@ func (w *work) invite() {
 	}
 	s.mu.Lock()
 	defer s.unlock()
-	s.respond(w, 100, "", timestamp(s.msg))
+	s.begins(w)
 	if w.peer.trunk {
 		s.outcome = outcomeUndecided
 		c := newCall(s.msg, req.Recipient, w.peer, w.now())
@@ -103,9 +104,10 @@ func (w *work) parse() *sip.Request {
 func (w *work) newSetup() *setup {
 	s := &setup{
 		transaction: w.begin(), msg: w.msg.Clone(), via: w.via,
-		server: ist{timers: &w.timers, stream: w.in.transport.reliable(), state: proceeding}, fork: w.newFork(),
-		giveUp: w.now().Add(64 * w.timers.T1),
+		server: ist{timers: &w.timers, stream: w.in.transport.reliable()}, fork: w.newFork(),
+		came: w.now(),
 	}
+	s.giveUp = s.came.Add(64 * w.timers.T1)
 	s.alarm.call = s.fire
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -262,12 +264,28 @@ func (s *setup) deliver(w *work, status int, b []byte, from screening.Party) {
 }
 
 // again answers a retransmitted INVITE.
-func (s *setup) again() {
+func (s *setup) again(w *work) {
 	s.mu.Lock()
 	defer s.unlock()
-	if s.server.invite()&doSend != 0 && s.last != nil {
-		_ = s.agent.send(s.reply, s.last) // counted
+	do := s.server.invite()
+	if do&doSend != 0 {
+		_ = w.send(s.reply, s.last) // counted
 	}
+	if do&doTry != 0 {
+		s.trying(w)
+	}
+}
+
+// begins starts the server transaction.
+func (s *setup) begins(w *work) {
+	if s.server.start(s.came)&doTry != 0 {
+		s.trying(w)
+	}
+}
+
+// trying tells the caller that we have the INVITE, which nobody has answered yet.
+func (s *setup) trying(w *work) {
+	s.respond(w, 100, "", timestamp(s.msg, w.now().Sub(s.came)))
 }
 
 // acknowledged handles an ACK, and reports whether it ends here: that of a

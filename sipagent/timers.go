@@ -78,9 +78,13 @@ func (s *setup) fire() {
 		s.client.fail()
 		s.timeOut(w)
 	}
-	if s.server.tick(now)&doSend != 0 {
+	do := s.server.tick(now)
+	if do&doSend != 0 {
 		w.again(answerLeft)
 		_ = w.send(s.reply, s.last) // counted
+	}
+	if do&doTry != 0 {
+		s.trying(w)
 	}
 }
 
