@@ -185,7 +185,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	a.stopReading()
 	readers.Wait()
-	a.stopQueries() // whoever waits for one has heard 100 Trying and does not call again: the call goes on now
+	a.stopQueries() // whoever waits for one may have heard 100 Trying and then does not call again: the call goes on now
 	a.lookups.Wait()
 	aiming()
 	a.endSetups()
