@@ -20,7 +20,7 @@ type tape struct {
 func (t *tape) Message(m Message) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	m.Raw = bytes.Clone(m.Raw)
+	m.Call, m.Raw = bytes.Clone(m.Call), bytes.Clone(m.Raw)
 	t.all = append(t.all, m)
 }
 
@@ -63,7 +63,7 @@ func TestTap(t *testing.T) {
 			t.Errorf("came: %d messages, want 5: %q", n, came)
 		}
 		for _, m := range seen.all {
-			if m.Call != c.id || m.Transport != "udp" || m.At.IsZero() {
+			if string(m.Call) != c.id || m.Transport != "udp" || m.At.IsZero() {
 				t.Errorf("%+v", m)
 			}
 		}

@@ -98,7 +98,7 @@ func Open(o Options) (*Sender, error) {
 func (s *Sender) Message(m trace.Message) {
 	p := packet{
 		protocol: tcp, from: m.From, to: m.To, at: m.At, kind: kindSIP, agent: s.o.Agent, password: s.o.Password,
-		correlation: m.Call[:min(len(m.Call), maxID)], payload: m.Raw,
+		correlation: string(m.Call[:min(len(m.Call), maxID)]), payload: m.Raw,
 	}
 	if m.Transport == "udp" {
 		p.protocol = udp

@@ -29,7 +29,7 @@ func message(n int, from, to, transport string) trace.Message {
 		"From: \"\xbf\xc6\" <sip:13041439112@203.0.113.10>;tag=1\r\nTo: <sip:4001@192.168.1.10>\r\nCall-ID: call-%d@203.0.113.10\r\n"+
 		"CSeq: 1 INVITE\r\nContact: <sip:x@%s>\r\nMax-Forwards: 70\r\nContent-Length: 4\r\n\r\n\x00\r\n\xff", from, n, n, from)
 	return trace.Message{
-		Call: fmt.Sprintf("call-%d@203.0.113.10", n), At: at.Add(time.Duration(n) * time.Millisecond), Transport: transport,
+		Call: fmt.Appendf(nil, "call-%d@203.0.113.10", n), At: at.Add(time.Duration(n) * time.Millisecond), Transport: transport,
 		From: netip.MustParseAddrPort(from), To: netip.MustParseAddrPort(to), Raw: []byte(raw),
 	}
 }
@@ -153,7 +153,7 @@ func TestLargeMessagesAreCutToADatagram(t *testing.T) {
 	s := open(t, Options{Address: c.LocalAddr().String()})
 	m := message(1, "203.0.113.10:5060", "192.0.2.1:5060", "tcp")
 	m.Raw = bytes.Repeat([]byte("x"), 1<<17)
-	m.Call = strings.Repeat("i", 1<<17)
+	m.Call = bytes.Repeat([]byte("i"), 1<<17)
 	s.Message(m)
 	got := read(t, receive(t, c))
 	if len(got[0x0f]) < 64_000 || len(got[0x11]) != maxID {

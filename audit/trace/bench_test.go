@@ -1,9 +1,9 @@
 package trace
 
 import (
-	"bytes"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 )
@@ -20,17 +20,19 @@ func BenchmarkCall(b *testing.B) {
 	for i := range calls {
 		calls[i] = fmt.Appendf(nil, "%d-4711@127.0.0.2", i)
 	}
-	m := Message{At: time.Now(), Transport: "udp", From: netip.MustParseAddrPort("192.0.2.1:5060"), To: netip.MustParseAddrPort("192.0.2.2:5060"), Raw: bytes.Repeat([]byte("x"), 600)}
-	add := func(call, messages int) {
+	m := Message{At: time.Now(), Transport: "udp", From: netip.MustParseAddrPort("192.0.2.1:5060"), To: netip.MustParseAddrPort("192.0.2.2:5060")}
+	text := strings.Repeat("x", 590)
+	invite, answer := []byte("INVITE "+text), []byte("SIP/2.0 "+text)
+	add := func(call, messages int, raw []byte) {
+		m.Call, m.Raw = calls[call%ids], raw
 		for range messages {
-			m.Call = string(calls[call%ids])
 			t.Add(m)
 		}
 	}
 	b.ReportAllocs()
 	for n := 2 * ringing; b.Loop(); n++ {
-		add(n, 5)
-		add(n-ringing, 6)
-		add(n-2*ringing, 4)
+		add(n, 5, invite)
+		add(n-ringing, 6, answer)
+		add(n-2*ringing, 4, answer)
 	}
 }

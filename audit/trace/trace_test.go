@@ -24,7 +24,7 @@ var (
 )
 
 func message(call, raw string, from, to netip.AddrPort, after time.Duration) Message {
-	return Message{Call: call, At: at.Add(after), Transport: "udp", From: from, To: to, Raw: []byte(raw)}
+	return Message{Call: []byte(call), At: at.Add(after), Transport: "udp", From: from, To: to, Raw: []byte(raw)}
 }
 
 // call is a call that is answered and ended.
@@ -69,10 +69,10 @@ func TestMessagesAreKept(t *testing.T) {
 	}
 }
 
-// The call that was silent for longest goes, and looking at one does not count.
+// The call that began first goes, and comes as a new one; looking at one does not count.
 func TestOldCallsGo(t *testing.T) {
 	tr := open(t, 2)
-	add := func(call string) { tr.Add(message(call, "x", carrier, us, 0)) }
+	add := func(call string) { tr.Add(message(call, "INVITE sip:x", carrier, us, 0)) }
 	known := func(call string) bool {
 		m, _ := tr.Call(call)
 		return m != nil
@@ -80,14 +80,34 @@ func TestOldCallsGo(t *testing.T) {
 	add("a")
 	add("b")
 	add("a")
-	known("b")
+	known("a")
 	add("c")
-	if !known("a") || known("b") || !known("c") {
-		t.Errorf("a %v, b %v, c %v; want b gone", known("a"), known("b"), known("c"))
+	if known("a") || !known("b") || !known("c") {
+		t.Errorf("a %v, b %v, c %v; want a gone", known("a"), known("b"), known("c"))
+	}
+	add("a")
+	if m, _ := tr.Call("a"); len(m) != 1 || known("b") || !known("c") {
+		t.Errorf("a %d messages, b %v, c %v; want 1, b gone", len(m), known("b"), known("c"))
 	}
 	add("")
 	if known("") {
 		t.Error("a message without a call was kept")
+	}
+}
+
+// What is no call, and ends of calls that are gone, push out no call.
+func TestOnlyCallsPushOutCalls(t *testing.T) {
+	tr := open(t, 10)
+	for i := range 10 {
+		tr.Add(message(fmt.Sprint("call", i), "INVITE sip:x", carrier, us, 0))
+	}
+	for i, raw := range []string{"OPTIONS sip:x", "REGISTER sip:x", "BYE sip:x", "SIP/2.0 200 OK"} {
+		tr.Add(message(fmt.Sprint("rest", i), raw, carrier, us, 0))
+	}
+	for call, want := range map[string]int{"call0": 1, "call9": 1, "rest1": 0, "rest2": 1, "rest3": 1} {
+		if m, _ := tr.Call(call); len(m) != want {
+			t.Errorf("%s has %d messages; want %d", call, len(m), want)
+		}
 	}
 }
 
@@ -111,7 +131,7 @@ func TestCallsAreBounded(t *testing.T) {
 func TestForget(t *testing.T) {
 	tr := open(t, 10)
 	for i := range 5 {
-		tr.Add(message(fmt.Sprint(i), fmt.Sprintf("From: <sip:1304143911%d@x>", i%2), carrier, us, 0))
+		tr.Add(message(fmt.Sprint(i), fmt.Sprintf("INVITE sip:1304143911%d@x", i%2), carrier, us, 0))
 	}
 	if n := tr.Forget("13041439111"); n != 2 {
 		t.Errorf("%d calls forgotten; want 2", n)
