@@ -9,8 +9,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"callscreen/console"
 )
 
 func newAuditErase() *cobra.Command {
@@ -58,12 +56,14 @@ func (c *config) erase(cmd *cobra.Command, asked eraseRequest, offline bool) (do
 	if c.Control == "" && !offline {
 		return done, exitWith(exitUsage, errors.New("control is off, so nobody can tell whether callscreen runs: stop it and add --offline"))
 	}
-	err = c.client().Do(cmd.Context(), http.MethodPost, "/erase", asked, &done)
-	if !errors.Is(err, console.ErrNotRunning) {
-		return done, err
-	}
-	sayNotRunning(cmd)
-	return c.eraseFiles(cmd.Context(), asked)
+	err = c.ask(func() error {
+		return c.client().Do(cmd.Context(), http.MethodPost, "/erase", asked, &done)
+	}, func() (err error) {
+		sayNotRunning(cmd)
+		done, err = c.eraseFiles(cmd.Context(), asked)
+		return err
+	})
+	return done, err
 }
 
 // eraseFromLists takes a number off the lists where that is wanted, and else tells that

@@ -124,19 +124,21 @@ func cacheCommand[T printed](use, short string, a cacheAction[T]) *cobra.Command
 // ask has the running process do it, or without one does it to what was saved.
 func (a cacheAction[T]) ask(cmd *cobra.Command, c *config, number, trunk string) (v T, err error) {
 	q := url.Values{"number": {number}, "trunk": {trunk}}
-	err = c.client().Do(cmd.Context(), a.method, a.path()+"?"+q.Encode(), nil, &v)
-	if !errors.Is(err, console.ErrNotRunning) {
-		return v, err
-	}
+	err = c.ask(func() error {
+		return c.client().Do(cmd.Context(), a.method, a.path()+"?"+q.Encode(), nil, &v)
+	}, func() (err error) {
+		v, err = a.alone(cmd, c, number, trunk)
+		return err
+	})
+	return v, err
+}
+
+// alone does it to what was saved.
+func (a cacheAction[T]) alone(cmd *cobra.Command, c *config, number, trunk string) (v T, err error) {
 	n, err := c.number(number, trunk)
 	if err != nil {
 		return v, err
 	}
-	release, err := c.claim()
-	if err != nil {
-		return v, err
-	}
-	defer func() { err = errors.Join(err, release()) }()
 	sayNotRunning(cmd)
 	cache, err := c.savedCache()
 	if err != nil {

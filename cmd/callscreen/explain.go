@@ -86,11 +86,10 @@ func newExplain() *cobra.Command {
 
 // explained is a call and how the policy comes to its verdict.
 type explained struct {
-	facts   screening.Facts
-	known   bool // what is known of the caller comes from a lookup
-	running bool // there is a process to ask
-	policy  *screening.Policy
-	notes   []string // about the answer
+	facts  screening.Facts
+	known  bool // what is known of the caller comes from a lookup
+	policy *screening.Policy
+	notes  []string // about the answer
 
 	wire, enforced []string // see [sipagent.Foretell]; enforced: if the policy did not observe
 	screening.Explanation

@@ -44,7 +44,7 @@ func (e *explained) remember(ctx context.Context, c *config, call screening.Call
 	if err := e.read(c, call, nil); err != nil {
 		return err
 	}
-	e.running, e.facts.Past = true, known.Past
+	e.facts.Past = known.Past
 	if known.Policy.Revision != e.policy.Revision() {
 		e.notes = append(e.notes, fmt.Sprintf("callscreen: the running process has another policy in force: %s, revision %s", known.Policy.Mode, known.Policy.Revision))
 	}
@@ -79,16 +79,8 @@ func (e *explained) read(c *config, call screening.Call, memory *screening.Memor
 
 // lookUp finds out what a call would be told of its caller, or offline what is remembered
 // of it. That nobody answers is one more fact.
-func (e *explained) lookUp(ctx context.Context, c *config, q *question) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, longestQuery+time.Second)
-	defer cancel()
-	ask := lookupRequest{Number: q.from, Trunk: e.facts.Call.Trunk, Offline: q.offline}
-	var found lookedUp
-	if e.running {
-		err = refused(c.client().Do(ctx, http.MethodPost, "/lookup", ask, &found))
-	} else {
-		found, err = c.lookUpAlone(ctx, ask)
-	}
+func (e *explained) lookUp(ctx context.Context, c *config, q *question) error {
+	found, _, err := c.lookUp(ctx, lookupRequest{Number: q.from, Trunk: e.facts.Call.Trunk, Offline: q.offline})
 	switch {
 	case err != nil:
 		return err

@@ -89,13 +89,14 @@ func listCommand(use, short, long string, ch *listChange) *cobra.Command {
 // changeLists has the running process change the lists. Where none runs the files are
 // changed, and told is told so.
 func (c *config) changeLists(ctx context.Context, ch listChange, told io.Writer) (done listChanged, err error) {
-	err = c.client().Do(ctx, http.MethodPost, "/lists", ch, &done)
-	if errors.Is(err, console.ErrNotRunning) {
-		done, err = c.changeFiles(ch)
-		if err == nil {
+	err = c.ask(func() error {
+		return c.client().Do(ctx, http.MethodPost, "/lists", ch, &done)
+	}, func() (err error) {
+		if done, err = c.changeFiles(ch); err == nil {
 			_, err = fmt.Fprintln(told, "callscreen is not running: the file of the list is changed, for the next process")
 		}
-	}
+		return err
+	})
 	return done, refused(err)
 }
 

@@ -41,9 +41,12 @@ func newLookup() *cobra.Command {
 				return err
 			}
 			q.Number = args[0]
-			found, err := c.lookUp(cmd, q)
+			found, alone, err := c.lookUp(cmd.Context(), q)
 			if err != nil {
 				return err
+			}
+			if alone {
+				sayNotRunning(cmd)
 			}
 			print := found.print
 			if asJSON {
@@ -59,18 +62,22 @@ func newLookup() *cobra.Command {
 	return cmd
 }
 
-// lookUp asks the running process, or without one does as it would.
-func (c *config) lookUp(cmd *cobra.Command, q lookupRequest) (found lookedUp, err error) {
-	ctx, cancel := context.WithTimeout(cmd.Context(), longestQuery+time.Second)
+// lookUp asks the running process, or without one does as it would, alone.
+func (c *config) lookUp(ctx context.Context, q lookupRequest) (found lookedUp, alone bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, longestQuery+time.Second)
 	defer cancel()
-	err = c.client().Do(ctx, http.MethodPost, "/lookup", q, &found)
-	if !errors.Is(err, console.ErrNotRunning) {
-		return found, refused(err)
+	running := func() error { return c.client().Do(ctx, http.MethodPost, "/lookup", q, &found) }
+	files := func() (err error) {
+		alone = true
+		found, err = c.lookUpAlone(ctx, q)
+		return err
 	}
-	if found, err = c.lookUpAlone(ctx, q); err == nil {
-		sayNotRunning(cmd)
+	if !q.Offline {
+		err = c.ask(running, files)
+	} else if err = running(); errors.Is(err, console.ErrNotRunning) {
+		err = files() // which it only reads
 	}
-	return found, err
+	return found, alone, refused(err)
 }
 
 // refused gives what is wrong with a request, or is not there, its exit code.
@@ -97,14 +104,7 @@ func sayNotRunning(cmd *cobra.Command) {
 func (c *config) lookUpAlone(ctx context.Context, q lookupRequest) (found lookedUp, err error) {
 	n, err := c.number(q.Number, q.Trunk)
 	if err != nil {
-		return found, refused(err)
-	}
-	if !q.Offline {
-		release, err := c.claim()
-		if err != nil {
-			return found, err
-		}
-		defer func() { err = errors.Join(err, release()) }()
+		return found, err
 	}
 	l, err := openLookups(c, zerolog.Nop(), nil)
 	if err != nil {

@@ -52,6 +52,11 @@ func buildOn(c *config, passed sockets, log zerolog.Logger) (_ *process, err err
 			err = errors.Join(err, p.closeTakers())
 		}
 	}()
+	key, err := openState(c.State)
+	if err != nil {
+		return nil, err
+	}
+	p.occupy() // before anything there is read
 	if p.policy, err = newKeeper(c, log); err != nil {
 		return nil, err
 	}
@@ -65,11 +70,6 @@ func buildOn(c *config, passed sockets, log zerolog.Logger) (_ *process, err err
 		return nil, err
 	}
 	p.policy.use = p.engine.SetPolicy
-	key, err := openState(c.State)
-	if err != nil {
-		return nil, err
-	}
-	p.occupy()
 	if p.record, err = c.openRecord(log); err != nil {
 		return nil, err
 	}
