@@ -89,9 +89,9 @@ func (e *Engine) Facts(c Call) Facts {
 	s := e.begin(c)
 	s.identify()
 	if s.remembers() {
-		s.d.Past = s.memory.past(s.d.Number, c.ID, s.called(), s.d.Call.At)
+		s.facts.Past = e.memory.past(s.facts.Number, c.ID, s.called(), s.facts.Call.At)
 	}
-	return s.d.Facts()
+	return s.facts
 }
 
 // Forget forgets which calls were refused of late, so that one that is tried again
@@ -126,7 +126,10 @@ func (e *Engine) ScreenNow(c Call) (d Decision, ok bool) {
 			d, ok = s.failOpen(caught(p, &e.log)), true
 		}
 	}()
-	return s.now()
+	if ok = s.now(); ok {
+		d = s.finish()
+	}
+	return d, ok
 }
 
 // Screen decides c, always, and no later than its trunk's budget after c.At, or as
@@ -140,10 +143,10 @@ func (e *Engine) Screen(ctx context.Context, c Call) (d Decision) {
 			d = s.failOpen(caught(p, &e.log))
 		}
 	}()
-	if d, ok := s.now(); ok {
-		return d
+	if !s.now() {
+		s.lookUp(ctx)
 	}
-	return s.lookUp(ctx)
+	return s.finish()
 }
 
 // Unscreened is the decision on a call that shall be let through unscreened, and
@@ -156,20 +159,18 @@ func (e *Engine) Unscreened(c Call, why string) (d Decision) {
 		}
 	}()
 	s.identify()
-	s.d.Verdict = Verdict{Action: Allow, Rule: RuleFailOpen, Why: why}
+	s.verdict = Verdict{Action: Allow, Rule: RuleFailOpen, Why: why}
 	return s.finish()
 }
 
 // screen is one call on its way to a Decision, under one policy throughout.
 type screen struct {
+	*Engine
 	policy  *Policy
-	cache   *Cache
-	memory  *Memory
-	retries *retries
 	trunk   Trunk
-	secret  bool // the caller asked to stay unknown, and shall
-	until   time.Time
-	d       Decision
+	facts   Facts
+	verdict Verdict
+	shadow  Verdict
 }
 
 // begin takes what cannot go wrong: nothing in it looks at what a caller wrote.
@@ -177,47 +178,43 @@ func (e *Engine) begin(c Call) screen {
 	if c.At.IsZero() {
 		c.At = time.Now()
 	}
-	s := screen{policy: e.policy.Load(), cache: e.cache, memory: e.memory, retries: e.retries, trunk: e.trunks[c.Trunk]}
-	s.secret = c.Withheld && !e.askWithheld
-	s.until = c.At.Add(cmp.Or(s.trunk.Budget, e.budget))
-	s.d = Decision{Call: c, Source: SourceNone}
-	return s
+	return screen{Engine: e, policy: e.policy.Load(), trunk: e.trunks[c.Trunk], facts: Facts{Call: c, Source: SourceNone}}
 }
 
 // now decides if the cache is all that has to be asked.
-func (s *screen) now() (Decision, bool) {
+func (s *screen) now() bool {
 	s.identify()
 	if s.remembers() {
-		s.d.Past = s.memory.arrive(s.d.Number, s.d.Call.ID, s.called(), s.d.Call.At)
+		s.facts.Past = s.memory.arrive(s.facts.Number, s.facts.Call.ID, s.called(), s.facts.Call.At)
 	}
-	if d, ok := s.again(); ok {
-		return d, true
+	if s.again() {
+		return true
 	}
-	if !s.needsLookup() {
-		return s.decide(), true
+	if s.needsLookup() {
+		a, ok := s.cache.Find(s.facts.Number, time.Now())
+		if !ok {
+			return false
+		}
+		s.learn(a)
 	}
-	a, ok := s.cache.Find(s.d.Number, time.Now())
-	if !ok {
-		return Decision{}, false
-	}
-	s.learn(a)
-	return s.decide(), true
+	s.decide()
+	return true
 }
 
 // identify reads the numbers of the call.
 func (s *screen) identify() {
-	c := &s.d.Call
+	c := &s.facts.Call
 	// A number that cannot be read is one too: its class says so.
-	s.d.Number, _ = s.trunk.Normalize(c.From)
-	s.d.Called, _ = s.trunk.Normalize(c.To)
+	s.facts.Number, _ = s.trunk.Normalize(c.From)
+	s.facts.Called, _ = s.trunk.Normalize(c.To)
 	if c.DivertedBy != "" {
-		s.d.Diverter, _ = s.trunk.Normalize(c.DivertedBy)
+		s.facts.Diverter, _ = s.trunk.Normalize(c.DivertedBy)
 	}
-	s.d.Mismatch = s.mismatch(c)
+	s.facts.Mismatch = s.mismatch(c)
 }
 
 // called tells the called numbers apart.
-func (s *screen) called() string { return cmp.Or(s.d.Called.Digits, s.d.Call.To) }
+func (s *screen) called() string { return cmp.Or(s.facts.Called.Digits, s.facts.Call.To) }
 
 // mismatch reports whether the caller says to be another than the network does.
 func (s *screen) mismatch(c *Call) bool {
@@ -230,51 +227,56 @@ func (s *screen) mismatch(c *Call) bool {
 }
 
 // remembers reports whether the caller is one that can be known again.
-func (s *screen) remembers() bool { return s.memory != nil && s.d.Number.Digits != "" }
+func (s *screen) remembers() bool { return s.memory != nil && s.facts.Number.Digits != "" }
 
 // needsLookup keeps from directories whom the policy does not ask about, and
 // callers who shall stay unknown.
 func (s *screen) needsLookup() bool {
-	return s.cache != nil && !s.secret && s.policy.NeedsLookup(s.d.Facts())
+	secret := s.facts.Call.Withheld && !s.askWithheld
+	return s.cache != nil && !secret && s.policy.needsLookup(&s.facts)
 }
 
 // lookUp asks for the caller while there is time, and decides with what came.
-func (s *screen) lookUp(ctx context.Context) Decision {
-	ctx, cancel := context.WithDeadline(ctx, s.until)
+func (s *screen) lookUp(ctx context.Context) {
+	ctx, cancel := context.WithDeadline(ctx, s.facts.Call.At.Add(cmp.Or(s.trunk.Budget, s.budget)))
 	defer cancel()
-	a, err := s.cache.Lookup(ctx, s.d.Number)
+	a, err := s.cache.Lookup(ctx, s.facts.Number)
 	if err != nil {
-		s.d.Failed = err
+		s.facts.Failed = err
 	} else {
 		s.learn(a)
 	}
-	return s.decide()
+	s.decide()
 }
 
 func (s *screen) learn(a Answer) {
-	s.d.Reputation, s.d.Source, s.d.Age = a.Reputation, a.Source, a.Age
+	s.facts.Reputation, s.facts.Source, s.facts.Age = a.Reputation, a.Source, a.Age
 }
 
-func (s *screen) decide() Decision {
-	facts := s.d.Facts()
-	s.d.Verdict = s.policy.Decide(facts)
-	s.d.Shadow, _ = s.policy.Shadow(facts)
-	switch s.d.Verdict.Rule {
+func (s *screen) decide() {
+	s.verdict = s.policy.verdict(&s.facts)
+	s.shadow, _ = s.policy.shadow(&s.facts)
+	switch s.verdict.Rule {
 	case RuleNeverReject, RuleAllowList, RuleBlockList:
-		s.d.Source = SourceList
+		s.facts.Source = SourceList
 	}
-	return s.refuse(s.finish())
 }
 
 // failOpen lets the call through, whatever went wrong.
 func (s *screen) failOpen(err error) Decision {
-	s.d.Failed = err
-	s.d.Verdict = Verdict{Action: Allow, Rule: RuleFailOpen, Why: "screening failed: " + FailureReason(err)}
+	s.facts.Failed = err
+	s.verdict = Verdict{Action: Allow, Rule: RuleFailOpen, Why: "screening failed: " + FailureReason(err)}
 	return s.finish()
 }
 
+// finish puts down what was decided and, if that is a refusal, remembers it.
 func (s *screen) finish() Decision {
-	s.d.Mode, s.d.Policy = s.policy.Mode(), s.policy.Revision()
-	s.d.Took = time.Since(s.d.Call.At)
-	return s.d
+	f := &s.facts
+	d := Decision{
+		Call: f.Call, Number: f.Number, Called: f.Called, Diverter: f.Diverter, Mismatch: f.Mismatch, Past: f.Past,
+		Reputation: f.Reputation, Source: f.Source, Age: f.Age, Failed: f.Failed, Verdict: s.verdict, Shadow: s.shadow,
+		Mode: s.policy.Mode(), Policy: s.policy.Revision(), Took: time.Since(f.Call.At),
+	}
+	s.refuse(&d)
+	return d
 }

@@ -116,7 +116,7 @@ func (m *Memory) sinceDialed(k cacheKey, at time.Time) time.Duration {
 // arrive adds a call and returns those before it, the newest first.
 func (c *caller) arrive(h heard) []PastCall {
 	c.calls = slices.DeleteFunc(c.calls, func(old heard) bool { return h.at-old.at > int64(keepCalls) || h.attemptOf(old) })
-	var past []PastCall
+	past := slices.Grow([]PastCall(nil), len(c.calls))
 	for _, old := range slices.Backward(c.calls) {
 		past = append(past, PastCall{Ago: max(time.Duration(h.at-old.at), 0), Same: old.to == h.to})
 	}

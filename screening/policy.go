@@ -94,18 +94,20 @@ func (p *Policy) With(allow, block *List) *Policy {
 // a directory cannot know the number, where a list or a rule that asks for no
 // reputation decides first, and where every rule that asks for one is ruled out
 // by what is known of the call.
-func (p *Policy) NeedsLookup(f Facts) bool {
+func (p *Policy) NeedsLookup(f Facts) bool { return p.needsLookup(&f) }
+
+func (p *Policy) needsLookup(f *Facts) bool {
 	forced := f.Number.NeverReject()
 	if forced && !p.overrides || !f.Number.Screenable() {
 		return false
 	}
-	if _, ok := onList(p.allow, &f); ok {
+	if _, ok := onList(p.allow, f); ok {
 		return false
 	}
-	if _, ok := onList(p.block, &f); ok {
+	if _, ok := onList(p.block, f); ok {
 		return false
 	}
-	v := p.view(&f, false)
+	v := p.view(f, false)
 	return p.open(&v, forced, false) || p.shadows && p.open(&v, forced, true)
 }
 
@@ -136,25 +138,29 @@ func (p *Policy) open(v *view, forced, trial bool) bool {
 
 // Decide returns the verdict of the first rule that matches f. It reads no
 // clock and does no I/O, and always has an answer.
-func (p *Policy) Decide(f Facts) Verdict {
+func (p *Policy) Decide(f Facts) Verdict { return p.verdict(&f) }
+
+func (p *Policy) verdict(f *Facts) Verdict {
 	if f.Number.NeverReject() && !p.overrides {
 		return neverReject
 	}
-	verdict, _ := p.decide(&f, false)
+	verdict, _ := p.decide(f, false)
 	return verdict
 }
 
 // Shadow returns what [Policy.Decide] would return if rules in shadow were rules
 // like others, and whether that is another verdict.
-func (p *Policy) Shadow(f Facts) (Verdict, bool) {
+func (p *Policy) Shadow(f Facts) (Verdict, bool) { return p.shadow(&f) }
+
+func (p *Policy) shadow(f *Facts) (Verdict, bool) {
 	if !p.shadows || f.Number.NeverReject() && !p.overrides {
 		return Verdict{}, false
 	}
-	verdict, by := p.decide(&f, true)
+	verdict, by := p.decide(f, true)
 	if by == nil || !by.shadow {
 		return Verdict{}, false
 	}
-	if now, _ := p.decide(&f, false); now.Rule == verdict.Rule {
+	if now, _ := p.decide(f, false); now.Rule == verdict.Rule {
 		return Verdict{}, false // either way the number rings
 	}
 	return verdict, true

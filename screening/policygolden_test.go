@@ -124,13 +124,13 @@ func (c *madeCall) set(key, value string) (err error) {
 
 // facts returns what an Engine would give the policy to judge.
 func (c *madeCall) facts() Facts {
-	s := screen{d: Decision{Call: c.Call, Source: SourceNone}}
+	s := screen{facts: Facts{Call: c.Call, Source: SourceNone}}
 	s.identify()
-	s.d.Past, s.d.Failed = c.past, c.failed
-	if s.d.Number.Screenable() && c.failed == nil && !c.Withheld {
-		s.d.Reputation, s.d.Source, s.d.Age = c.rep, c.source, c.age
+	s.facts.Past, s.facts.Failed = c.past, c.failed
+	if s.facts.Number.Screenable() && c.failed == nil && !c.Withheld {
+		s.facts.Reputation, s.facts.Source, s.facts.Age = c.rep, c.source, c.age
 	}
-	return s.d.Facts()
+	return s.facts
 }
 
 // spelled writes a verdict as golden files do.

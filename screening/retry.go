@@ -16,7 +16,7 @@ const maxRefused = 8192
 // nobody is asked again. It reads no clock and is safe for concurrent use.
 type retries struct {
 	mu      sync.Mutex
-	refused *simplelru.LRU[attempt, refusedCall]
+	refused *simplelru.LRU[attempt, *refusedCall]
 }
 
 // attempt is what two attempts at one call have in common: the caller, and the
@@ -33,19 +33,19 @@ type refusedCall struct {
 }
 
 func newRetries() *retries {
-	l, _ := simplelru.NewLRU[attempt, refusedCall](maxRefused, nil) // fails for a size below one only
+	l, _ := simplelru.NewLRU[attempt, *refusedCall](maxRefused, nil) // fails for a size below one only
 	return &retries{refused: l}
 }
 
-// attempts returns what d's call can be known by again; the second is zero for a
+// attempts returns what a call of n can be known by again; the second is zero for a
 // caller without a number, whom his URI does not tell from others who have none.
-func attempts(d *Decision, called string) [2]attempt {
-	if d.Number.Digits == "" {
-		return [2]attempt{{caller: d.Call.From, id: d.Call.ID, withheld: d.Call.Withheld}}
+func attempts(n Number, c *Call, called string) [2]attempt {
+	if n.Digits == "" {
+		return [2]attempt{{caller: c.From, id: c.ID, withheld: c.Withheld}}
 	}
 	return [2]attempt{
-		{caller: d.Number.Digits, id: d.Call.ID, withheld: d.Call.Withheld},
-		{caller: d.Number.Digits, called: called, withheld: d.Call.Withheld},
+		{caller: n.Digits, id: c.ID, withheld: c.Withheld},
+		{caller: n.Digits, called: called, withheld: c.Withheld},
 	}
 }
 
@@ -53,11 +53,12 @@ func attempts(d *Decision, called string) [2]attempt {
 // again any more.
 func (r *retries) note(d *Decision, p *Policy, called string) {
 	now := d.Call.At.Add(d.Took)
+	refused := &refusedCall{now, p, *d}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, a := range attempts(d, called) {
+	for _, a := range attempts(d.Number, &d.Call, called) {
 		if a != (attempt{}) {
-			r.refused.Add(a, refusedCall{now, p, *d})
+			r.refused.Add(a, refused)
 		}
 	}
 	for {
@@ -76,55 +77,54 @@ func (r *retries) forget() {
 	r.refused.Purge()
 }
 
-// find returns what was decided of the call that d's is another attempt at: one
+// find returns what was decided of the call that a call is another attempt at: one
 // with the same Call-ID within three minutes of its refusal, or from and to the
-// same numbers within four seconds. Under another policy it is none: whom the
-// office has let in since then shall get through.
-func (r *retries) find(d *Decision, p *Policy, called string) (first Decision, ok bool) {
+// same numbers within four seconds; nil: none. Under another policy it is none: whom
+// the office has let in since then shall get through.
+func (r *retries) find(f *Facts, p *Policy, called string) *Decision {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.refused.Len() == 0 {
-		return first, false
+		return nil
 	}
-	for _, a := range attempts(d, called) {
+	for _, a := range attempts(f.Number, &f.Call, called) {
 		within := sameCallID
 		if a.id == "" {
 			within = retryAfter
 		}
 		was, known := r.refused.Peek(a)
-		if known && was.policy == p && d.Call.At.Sub(was.at) <= within {
-			return was.decision, true
+		if known && was.policy == p && f.Call.At.Sub(was.at) <= within {
+			return &was.decision
 		}
 	}
-	return first, false
+	return nil
 }
 
 // again decides a call that is another attempt at one that was refused: as that
 // was.
-func (s *screen) again() (Decision, bool) {
-	first, ok := s.retries.find(&s.d, s.policy, s.called())
-	if !ok {
-		return first, false
+func (s *screen) again() bool {
+	first := s.retries.find(&s.facts, s.policy, s.called())
+	if first == nil {
+		return false
 	}
-	s.d.Reputation, s.d.Age, s.d.Failed = first.Reputation, first.Age, first.Failed
-	s.d.Verdict, s.d.Shadow = first.Verdict, first.Shadow
-	if s.d.Source = SourceRetry; first.Source != SourceRetry {
-		s.d.Verdict.Why = "tried again: " + first.Verdict.Why
+	s.facts.Reputation, s.facts.Age, s.facts.Failed = first.Reputation, first.Age, first.Failed
+	s.verdict, s.shadow = first.Verdict, first.Shadow
+	if s.facts.Source = SourceRetry; first.Source != SourceRetry {
+		s.verdict.Why = "tried again: " + first.Verdict.Why
 	}
-	return s.refuse(s.finish()), true
+	return true
 }
 
 // refuse remembers a decision if it refuses its call. One by the office's own list
 // is made anew for every attempt: the list costs nothing, and may have changed.
-func (s *screen) refuse(d Decision) Decision {
+func (s *screen) refuse(d *Decision) {
 	if d.Effective().Action != Reject {
-		return d
+		return
 	}
 	if own := d.Source == SourceList && d.Reputation.Known(); !own {
-		s.retries.note(&d, s.policy, s.called())
+		s.retries.note(d, s.policy, s.called())
 	}
 	if s.remembers() {
 		s.memory.refuse(d.Number, d.Call.ID, d.Call.At.Add(d.Took))
 	}
-	return d
 }
