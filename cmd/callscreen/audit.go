@@ -15,6 +15,8 @@ import (
 func newAudit() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "audit",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Short: "Ask the record who called, what was decided and why",
 		Long: "Reads the database that the configuration names under record; callscreen may be running or not.\n" +
 			"Times are those of this machine.\n\n" +

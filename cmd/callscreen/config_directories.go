@@ -104,7 +104,7 @@ func (c *config) serviceKey(i int) (string, error) {
 	}
 	key, err := juhe.ReadKey(s.KeyFile)
 	if err != nil {
-		return "", c.fault("key_file: "+reason(err), "write the name of a file that holds the key and nothing else", "directories", "services", i, "key_file")
+		return "", c.fault("key_file: "+reason(err), keyHint(err), "directories", "services", i, "key_file")
 	}
 	return key, nil
 }

@@ -78,6 +78,14 @@ func plain(networks []network) []sipagent.Network {
 	return all
 }
 
+// keyHint says what to do about a key file that cannot be read.
+func keyHint(err error) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return "let the user that callscreen runs as read the file, and nobody else"
+	}
+	return "write the name of a file that holds the key and nothing else"
+}
+
 // reason returns what went wrong with a file without the file's name, which
 // could be a secret in the wrong place.
 func reason(err error) string {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -37,6 +38,7 @@ type process struct {
 	passed  sockets
 	servers []server     // http and the control socket, those of them that could be opened
 	release func() error // leaves the state folder; nil: it was not occupied
+	ending  atomic.Bool  // a signal has asked for the end
 }
 
 // build makes a process that is ready to run: policy and key are read, sockets
@@ -134,7 +136,7 @@ func (c *config) juheKey() (string, error) {
 	}
 	key, err := juhe.ReadKey(c.Juhe.KeyFile)
 	if err != nil && c.Juhe.KeyFile != "" {
-		return "", c.fault("key_file: "+reason(err), "write the name of a file that holds the key and nothing else", "juhe", "key_file")
+		return "", c.fault("key_file: "+reason(err), keyHint(err), "juhe", "key_file")
 	}
 	if err != nil && !errors.Is(err, juhe.ErrNoKey) {
 		return "", exitWith(exitConfiguration, err)

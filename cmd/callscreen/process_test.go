@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -227,7 +228,10 @@ func TestBuildIsAllOrNothing(t *testing.T) {
 			o.write("state/sealing.key", "short")
 		}, "has 5 bytes, not 32: restore it, or remove it while no call rings", exitFailed},
 		{"no folder for the record", "juhe: {key: k}\n", func(o *office, c *config) { c.Record.File = o.path("none/record.jsonl") }, "opening record", exitFailed},
-		{"port in use", "juhe: {key: k}\n", func(_ *office, c *config) { c.Listen[0].Address[0].AddrPort = taken.addr() }, "address already in use", exitFailed},
+		{"port in use", "juhe: {key: k}\n", func(_ *office, c *config) { c.Listen[0].Address[0].AddrPort = taken.addr() }, "address already in use: another program has the port", exitFailed},
+		{"port elsewhere", "juhe: {key: k}\n", func(_ *office, c *config) {
+			c.Listen[0].Address[0].AddrPort = netip.MustParseAddrPort("192.0.2.1:5060")
+		}, "assign requested address: this machine does not have the address", exitFailed},
 		{"target unknown", "juhe: {key: k}\n", func(_ *office, c *config) { c.PBX.Targets[0].URI.text = "sip:pbx.invalid:bad" }, "is no SIP URI", exitFailed},
 	}
 	for _, tt := range tests {

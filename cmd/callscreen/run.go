@@ -83,6 +83,7 @@ func (p *process) obey(signals <-chan os.Signal, end func(), served <-chan struc
 			}
 			signal.Reset(syscall.SIGINT, syscall.SIGTERM) // the next one ends the process
 			const ending = "ending: waiting for calls that are being set up"
+			p.ending.Store(true)
 			p.manager.stopping(ending)
 			p.log.Info().Msg(ending)
 			end()
@@ -108,14 +109,23 @@ func (p *process) refresh() (status string) {
 	return status
 }
 
-// single returns the errors that err consists of: one for each place in a file,
-// none for nil.
+// single returns the errors that err consists of: one for each place in a file, those
+// that were joined, none for nil.
 func single(err error) []error {
 	var places strictyaml.Errors
-	switch {
-	case err == nil:
+	switch joined := err.(type) {
+	case nil:
 		return nil
-	case errors.As(err, &places):
+	case interface{ Unwrap() []error }:
+		var all []error
+		for _, one := range joined.Unwrap() {
+			all = append(all, single(one)...)
+		}
+		return all
+	case strictyaml.Error:
+		return []error{err}
+	}
+	if errors.As(err, &places) {
 		return places.Unwrap()
 	}
 	return []error{err}

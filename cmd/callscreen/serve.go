@@ -27,7 +27,7 @@ func (p *process) openConsole() {
 		}
 	}
 	if p.c.Control != "" {
-		s, err := console.NewControl(p.c.Control, p.routes(), p.log)
+		s, err := p.openControl()
 		if err != nil {
 			p.log.Error().Err(err).Msg("no control socket: commands do not reach this process")
 			return
