@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"callscreen/sipagent/wire"
@@ -86,12 +87,23 @@ func (a *Agent) listen(o Listener, index int, bind binder) (*listener, error) {
 	for _, address := range o.Addresses {
 		s, err := a.bindSocket(address, o.Open[address], bind, certs)
 		if err != nil {
-			return l, fmt.Errorf("sipagent: listener %q: %w", o.Name, err)
+			return l, fmt.Errorf("sipagent: listener %q: %w%s", o.Name, err, bindHint(err))
 		}
 		s.listener, s.index, s.advertise = l, byte(index+len(l.sockets)), withPort(o.Advertise, s.local.Port())
 		l.sockets = append(l.sockets, s)
 	}
 	return l, nil
+}
+
+// bindHint says what to do about an address that cannot be had.
+func bindHint(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return ": another program has the port, as a PBX on this machine may: write another one"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return ": this machine does not have the address: write one of its own, or 0.0.0.0 for all"
+	}
+	return ""
 }
 
 // bindSocket opens the socket of an address, or takes the one that open holds.

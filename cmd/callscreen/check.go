@@ -100,20 +100,15 @@ func isPolicy(file string, text []byte) bool {
 func (r *report) installation(file string, text []byte) {
 	c, err := decodeConfig(file, text)
 	lookups := ", numbers are looked up"
-	if err == nil {
-		_, err = c.juheKey()
-	}
-	if errors.Is(err, juhe.ErrNoKey) {
-		err, lookups = nil, ", no key of juhe: numbers are not looked up"
-	}
-	if err == nil {
-		err = errors.Join(c.certificates(), c.directories())
+	_, noKey := c.juheKey()
+	if errors.Is(noKey, juhe.ErrNoKey) {
+		noKey, lookups = nil, ", no key of juhe: numbers are not looked up"
 	}
 	policy, missing := os.ReadFile(c.Policy)
-	if err == nil && missing != nil {
-		err = c.noPolicy(missing)
+	if missing != nil {
+		missing = c.noPolicy(missing)
 	}
-	r.add(file, c.describe()+lookups, err)
+	r.add(file, c.describe()+lookups, errors.Join(err, noKey, c.certificates(), c.directories(), missing))
 	if missing == nil {
 		r.policy(c.Policy, policy)
 	}

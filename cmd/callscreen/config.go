@@ -209,9 +209,7 @@ func decodeConfig(file string, data []byte) (*config, error) {
 // fault returns the error of a value that has turned out wrong only when it was
 // used; see [strictyaml.Document.Report].
 func (c *config) fault(text, hint string, path ...any) error {
-	doc := strictyaml.Decode(c.file, c.source, new(config))
-	doc.Report(text, hint, path...)
-	return doc.Err()
+	return strictyaml.Errors{strictyaml.Decode(c.file, c.source, new(config)).Remark(text, hint, path...)}
 }
 
 // Format prints where the configuration came from and nothing that is in it.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/rs/zerolog"
@@ -89,8 +90,11 @@ func newRoot() *cobra.Command {
 // their file, as editors expect it.
 func message(err error) string {
 	var places strictyaml.Errors
-	if errors.As(err, &places) {
+	switch {
+	case errors.As(err, &places):
 		return err.Error()
+	case errors.Is(err, fs.ErrPermission):
+		return "callscreen: " + err.Error() + ": run callscreen as who owns it, or as root"
 	}
 	return "callscreen: " + err.Error()
 }

@@ -57,11 +57,11 @@ func unwell(h console.Health) error {
 func printHealth(w io.Writer, h console.Health) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, c := range h.Checks {
-		since := ""
+		said := printable(cmp.Or(c.Reason, "-"))
 		if c.Since != nil {
-			since = "since " + c.Since.Local().Format(time.DateTime)
+			said += ", since " + c.Since.Local().Format(time.DateTime)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", c.Name, c.Status, printable(cmp.Or(c.Reason, "-")), since) // Flush tells of errors
+		fmt.Fprintf(t, "%s\t%s\t%s\n", c.Name, c.Status, said) // Flush tells of errors
 	}
 	return t.Flush()
 }
