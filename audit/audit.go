@@ -20,22 +20,15 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"callscreen/audit/queue"
 	"callscreen/screening"
 )
 
 const (
-	gather      = 20 * time.Millisecond // what the first decision waits for others: waking up costs more than a line
-	flushEvery  = time.Second           // a line waits no longer than this, however busy the queue
-	flushAt     = 64 << 10              // nor do more bytes than this wait
+	writeAtOnce = 64 << 10 // bytes, and the rest of a line: a file is set aside between two writes
 	warnEvery   = time.Minute
 	closeWithin = 5 * time.Second
 )
-
-// errQueueFull says that decisions come faster than they are written.
-var errQueueFull = errors.New("queue full")
-
-// errClosed says that a decision came after Close.
-var errClosed = errors.New("record closed")
 
 // Options configures a [Log]. A zero field takes the default named beside it.
 type Options struct {
@@ -43,7 +36,7 @@ type Options struct {
 	File    string         // path, appended to, made with mode 0640; required without Writer
 	Numbers string         // callers' numbers: Mask (default), Full or Hash
 	Key     []byte         // of Hash, 16 bytes or more
-	Queue   int            // decisions that may wait for the disk; default 4096
+	Queue   int            // lines that may wait for the disk; default 4096
 	Logger  zerolog.Logger // told of lost decisions, at most once a minute; zero: discard
 
 	// A File is set aside at midnight, and before it grows past Megabytes (default
@@ -62,28 +55,19 @@ type Log struct {
 	dropped atomic.Uint64
 	warned  atomic.Int64         // when the last warning was logged, since start; 0: never
 	next    atomic.Pointer[file] // opened by Reopen, not yet written to
-	wake    chan struct{}        // Reopen's tap on the writer's shoulder
-	queue   chan item
-	ops     chan func()  // run by the writer between two lines
-	closing sync.RWMutex // held for writing while closed changes
-	closed  bool
+	queue   *queue.Lines
 	done    chan struct{} // closed when the writer has ended
 
 	stopRetaining context.CancelFunc // nil: files are kept for good
 	retaining     sync.WaitGroup
 
-	// The writer's own.
-	out io.Writer
 	encoder
-	file    *file // out, when it is ours to close
-	torn    bool  // out ends in the middle of a line
-	flushed time.Time
-}
 
-// item is what waits to be written: a decision, or else an ending.
-type item struct {
-	decision screening.Decision
-	ending   screening.Ending // of a call, when it names one
+	mu    sync.Mutex // held by who writes
+	out   io.Writer
+	file  *file // out, when it is ours to close
+	torn  bool  // out ends in the middle of a line
+	batch lines // being written
 }
 
 // Open returns a Log that is ready to record, or says which option is wrong or
@@ -96,18 +80,15 @@ func Open(o Options) (*Log, error) {
 	l := &Log{
 		files: files{path: o.File, megabytes: cmp.Or(o.Megabytes, 100), keep: o.Keep},
 		log:   o.Logger, start: time.Now(), out: o.Writer,
-		wake:  make(chan struct{}, 1),
-		queue: make(chan item, cmp.Or(o.Queue, 4096)),
-		ops:   make(chan func()),
-		done:  make(chan struct{}),
+		queue: queue.New(cmp.Or(o.Queue, 4096)), done: make(chan struct{}),
 	}
-	l.init(Privacy{o.Numbers, o.Key})
+	l.init(Privacy{o.Numbers, o.Key}, adder{l})
 	if o.Writer == nil {
 		if err := l.openFile(); err != nil {
 			return nil, err
 		}
 	}
-	go l.write() // ends when Close closes the queue
+	go l.write() // ends with Close
 	if o.Keep > 0 && o.File != "" {
 		ctx, stop := context.WithCancel(context.Background())
 		l.stopRetaining = stop
@@ -143,29 +124,26 @@ func (l *Log) openFile() error {
 	return nil
 }
 
-// Record queues d to be written and returns at once. When the queue is full or
-// the Log closed, d is lost and counted by Dropped.
-func (l *Log) Record(d screening.Decision) { l.put(item{decision: d}) }
+// Record queues the line of d and returns at once. When the queue is full or
+// the Log closed, it is lost and counted by Dropped.
+func (l *Log) Record(d screening.Decision) { l.decision(&d) }
 
 // Ended queues news of a call that was recorded, under the terms of Record.
 func (l *Log) Ended(e screening.Ending) {
 	if e.Call != "" {
-		l.put(item{ending: e})
+		l.ended(&e)
 	}
 }
 
-func (l *Log) put(i item) {
-	l.closing.RLock()
-	defer l.closing.RUnlock()
-	if l.closed {
-		l.drop(1, errClosed)
-		return
+// adder takes the lines of a Log's encoder.
+type adder struct{ *Log }
+
+// Write queues a line. That it was lost is no concern of the encoder.
+func (a adder) Write(line []byte) (int, error) {
+	if err := a.queue.Add(line); err != nil {
+		a.drop(1, err)
 	}
-	select {
-	case l.queue <- i:
-	default:
-		l.drop(1, errQueueFull)
-	}
+	return len(line), nil
 }
 
 // Dropped returns how many lines were lost since Open: the queue was full, or a
@@ -174,7 +152,7 @@ func (l *Log) Dropped() uint64 { return l.dropped.Load() }
 
 // State is how a Log fares.
 type State struct {
-	Queued  int       // wait for the writer
+	Queued  int       // lines that wait for the writer
 	Written uint64    // lines that went to the output
 	Lost    uint64    // lines that went nowhere
 	LostAt  time.Time // when the last of them was lost
@@ -189,7 +167,7 @@ type loss struct {
 
 // State returns how the Log fares now.
 func (l *Log) State() State {
-	s := State{Queued: len(l.queue), Written: l.written.Load(), Lost: l.dropped.Load()}
+	s := State{Queued: l.queue.Len(), Written: l.written.Load(), Lost: l.dropped.Load()}
 	if last := l.loss.Load(); last != nil {
 		s.LostAt, s.Why = last.at, last.why.Error()
 	}
@@ -210,23 +188,14 @@ func (l *Log) Reopen() error {
 	if unused := l.next.Swap(f); unused != nil {
 		unused.Close()
 	}
-	select {
-	case l.wake <- struct{}{}:
-	default: // it has been tapped already
-	}
+	l.queue.Wake()
 	return nil
 }
 
 // Close writes what is queued and closes the file. It gives up after five
 // seconds when the disk does not take it, and says so.
 func (l *Log) Close() error {
-	l.closing.Lock()
-	again := l.closed
-	l.closed = true
-	if !again {
-		close(l.queue)
-	}
-	l.closing.Unlock()
+	l.queue.Close()
 	if l.stopRetaining != nil {
 		l.stopRetaining()
 		l.retaining.Wait()
@@ -234,12 +203,16 @@ func (l *Log) Close() error {
 	select {
 	case <-l.done:
 	case <-time.After(closeWithin):
-		return fmt.Errorf("audit: closing: writer blocked, %d lines still queued", len(l.queue))
+		return errors.New("audit: closing: the writer is blocked with the last lines")
 	}
-	if again || l.file == nil {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file == nil {
 		return nil
 	}
-	return l.file.Close()
+	f := l.file
+	l.file = nil
+	return f.Close()
 }
 
 // prune deletes files that were set aside and are kept no longer.
@@ -249,45 +222,15 @@ func (l *Log) prune(now time.Time) {
 	}
 }
 
-// write is the one goroutine that writes to the disk.
+// write is the goroutine that writes, until the queue is closed.
 func (l *Log) write() {
 	defer close(l.done)
-	l.flushed = time.Now()
-	for {
-		select {
-		case i, ok := <-l.queue:
-			if !ok { // the last item found no other behind it, and was flushed
-				l.swap()
-				return
-			}
-			if len(l.pending) == 0 {
-				time.Sleep(gather)
-			}
-			l.line(&i)
-			if l.due(len(l.queue)) {
-				l.flush()
-			}
-		case <-l.wake:
-			l.swap()
-		case op := <-l.ops:
-			op()
-		}
+	for more := true; more; {
+		more = l.queue.Wait()
+		l.mu.Lock()
+		l.flush()
+		l.mu.Unlock()
 	}
-}
-
-// line appends i to the pending lines.
-func (l *Log) line(i *item) {
-	if i.ending.Call != "" {
-		l.ending(&i.ending)
-		return
-	}
-	l.decision(&i.decision)
-}
-
-// due reports whether the pending lines shall wait no longer for what is queued
-// behind them.
-func (l *Log) due(queued int) bool {
-	return queued == 0 || len(l.pending) >= flushAt || time.Since(l.flushed) >= flushEvery
 }
 
 // swap goes over to the file that Reopen has opened, if there is one.
@@ -300,30 +243,35 @@ func (l *Log) swap() {
 	l.file, l.out, l.torn = f, f, false
 }
 
-// flush hands all pending lines to the disk. What it does not take is lost.
+// flush hands all that waits to the disk. What it does not take is lost.
 func (l *Log) flush() {
 	l.swap()
-	l.flushed = time.Now()
-	if len(l.pending) == 0 {
-		return
+	l.batch = l.queue.Take(l.batch)
+	for rest := l.batch; len(rest) > 0; {
+		n := rest.whole(writeAtOnce)
+		l.put(rest[:n])
+		rest = rest[n:]
 	}
-	defer func() { l.pending = l.pending[:0] }()
+}
+
+// put writes lines.
+func (l *Log) put(p lines) {
 	if l.torn {
 		if _, err := l.out.Write([]byte("\n")); err != nil {
-			l.drop(l.pending.count(), err)
+			l.drop(p.count(), err)
 			return
 		}
 		l.torn = false
 	}
-	n, err := l.out.Write(l.pending)
+	n, err := l.out.Write(p)
 	if err == nil {
-		l.written.Add(uint64(l.pending.count()))
+		l.written.Add(uint64(p.count()))
 		return
 	}
-	n = max(0, min(n, len(l.pending)))
-	kept := l.pending[:bytes.LastIndexByte(l.pending[:n], '\n')+1]
+	n = max(0, min(n, len(p)))
+	kept := p[:bytes.LastIndexByte(p[:n], '\n')+1]
 	l.written.Add(uint64(kept.count()))
-	l.drop(l.pending.count()-kept.count(), err)
+	l.drop(p.count()-kept.count(), err)
 	l.torn = !l.cut(n - len(kept))
 }
 

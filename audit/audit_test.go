@@ -15,6 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"callscreen/audit/queue"
 	"callscreen/screening"
 )
 
@@ -110,6 +111,7 @@ func TestBlockedWriterNeverBlocksRecord(t *testing.T) {
 			}),
 		})
 		l.Record(decision("first"))
+		time.Sleep(time.Second)
 		synctest.Wait() // the writer holds it and waits for the disk
 		start := time.Now()
 		for range 100 {
@@ -175,47 +177,28 @@ func TestDropsAreLoggedOnceAMinute(t *testing.T) {
 func TestShortWriteLosesOnlyWhatDidNotFit(t *testing.T) {
 	var out bytes.Buffer
 	room := 1 << 30
-	l := &Log{out: writeFunc(func(p []byte) (int, error) {
+	l := &Log{queue: queue.New(9), out: writeFunc(func(p []byte) (int, error) {
 		if n := min(len(p), room); n < len(p) {
 			out.Write(p[:n])
 			return n, syscall.ENOSPC
 		}
 		return out.Write(p)
 	})}
-	l.init(Privacy{})
+	l.init(Privacy{}, adder{l})
 	for _, id := range []string{"kept", "half", "lost"} {
-		l.line(&item{decision: decision(id)})
+		l.Record(decision(id))
 	}
-	room = bytes.IndexByte(l.pending, '\n') + 20
+	room = len(encode(t, Mask, decision("kept"))) + 20
 	l.flush()
 	if got := l.Dropped(); got != 2 {
 		t.Errorf("Dropped() = %d; want 2", got)
 	}
 	room = 1 << 30
-	l.line(&item{decision: decision("after")})
+	l.Record(decision("after"))
 	l.flush()
 	got := strings.Split(out.String(), "\n")
 	if len(got) != 4 || !strings.Contains(got[0], "kept") || !strings.Contains(got[2], "after") {
 		t.Errorf("written %q; want kept, half a line, after", got)
-	}
-}
-
-func TestLinesWaitNoLongerThanASecond(t *testing.T) {
-	for _, tt := range []struct {
-		name           string
-		queued, length int
-		since          time.Duration
-		want           bool
-	}{
-		{"the queue ran empty", 0, 100, 0, true},
-		{"the queue is busy", 1, 100, 0, false},
-		{"the queue is busy, and a second has passed", 1, 100, flushEvery, true},
-		{"the queue is busy, and much waits", 1, flushAt, 0, true},
-	} {
-		l := &Log{encoder: encoder{pending: make(lines, tt.length)}, flushed: time.Now().Add(-tt.since)}
-		if got := l.due(tt.queued); got != tt.want {
-			t.Errorf("%s: due = %v; want %v", tt.name, got, tt.want)
-		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"callscreen/audit/queue"
 	"callscreen/screening"
 )
 
@@ -19,34 +20,22 @@ import (
 // of those who share n's mask go with them. What went to a Writer is out of reach.
 // One line says that it was done, with hash in the place of the number.
 func (l *Log) Erase(n screening.Number, hash string) (removed int, err error) {
-	type result struct {
-		removed int
-		err     error
-	}
-	done := make(chan result, 1)
-	erase := func() {
-		for range len(l.queue) {
-			i := <-l.queue
-			l.line(&i)
-		}
-		l.flush()
-		var r result
-		if l.file != nil {
-			r.removed, r.err = l.rewrite(n)
-		}
-		if r.err == nil {
-			l.erasure(time.Now(), hash)
-			l.flush()
-		}
-		done <- r
-	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	select {
-	case l.ops <- erase:
-		r := <-done
-		return r.removed, r.err
 	case <-l.done:
-		return 0, errClosed
+		return 0, queue.ErrClosed
+	default:
 	}
+	l.flush()
+	if l.file != nil {
+		removed, err = l.rewrite(n)
+	}
+	if err == nil {
+		l.erasure(time.Now(), hash)
+		l.flush()
+	}
+	return removed, err
 }
 
 // rewrite closes the file, for as long as its lines are chosen.

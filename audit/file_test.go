@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"callscreen/audit/queue"
 )
 
 func TestReopenGoesOnInANewFile(t *testing.T) {
@@ -105,19 +107,19 @@ func TestCutTakesTheHalfLineOffTheFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l := &Log{file: f, out: writeFunc(func(p []byte) (int, error) {
+	l := &Log{queue: queue.New(9), file: f, out: writeFunc(func(p []byte) (int, error) {
 		n, _ := f.Write(p[:len(p)-5])
 		return n, syscall.ENOSPC
 	})}
-	l.init(Privacy{})
-	l.line(&item{decision: decision("kept")})
-	l.line(&item{decision: decision("half")})
+	l.init(Privacy{}, adder{l})
+	l.Record(decision("kept"))
+	l.Record(decision("half"))
 	l.flush()
 	if l.torn || l.Dropped() != 1 {
 		t.Errorf("torn %v, dropped %d; want false, 1", l.torn, l.Dropped())
 	}
 	l.out = f
-	l.line(&item{decision: decision("after")})
+	l.Record(decision("after"))
 	l.flush()
 	got := read(t, path, 1002)[1000:]
 	if got[0]["call"] != "kept" || got[1]["call"] != "after" {

@@ -31,14 +31,15 @@ const (
 
 // Encoder writes records as JSON lines, with the fields of docs/record.md.
 type Encoder struct {
-	out io.Writer
+	out     io.Writer
+	pending lines
 	encoder
 }
 
 // NewEncoder returns an Encoder that writes whole lines to w, and numbers as p says.
 func NewEncoder(w io.Writer, p Privacy) (*Encoder, error) {
 	e := &Encoder{out: w}
-	e.init(p)
+	e.init(p, &e.pending)
 	return e, p.Validate()
 }
 
@@ -61,16 +62,15 @@ func (e *Encoder) flush() error {
 	return err
 }
 
-// encoder makes lines and keeps them.
+// encoder makes lines.
 type encoder struct {
 	privacy Privacy
-	pending lines
-	log     zerolog.Logger // writes into pending
+	log     zerolog.Logger
 }
 
-func (e *encoder) init(p Privacy) {
-	e.privacy = p
-	e.log = zerolog.New(&e.pending)
+// init has the lines written to w, one by one.
+func (e *encoder) init(p Privacy, w io.Writer) {
+	*e = encoder{p, zerolog.New(escaped{w})}
 }
 
 // begin starts a line.
@@ -84,14 +84,14 @@ func stamp(e *zerolog.Event, key string, at time.Time) *zerolog.Event {
 	return e.Bytes(key, at.AppendFormat(buf[:0], timeLayout))
 }
 
-// decision appends the line of a decision.
+// decision writes the line of a decision.
 func (e *encoder) decision(d *screening.Decision) {
 	line := e.begin(eventDecision, d.Call.At)
 	decided(line, d, e.privacy)
 	line.Send()
 }
 
-// record appends the line of a whole record.
+// record writes the line of a whole record.
 func (e *encoder) record(r *Record) {
 	p := e.privacy
 	if r.Numbers != Full {
@@ -111,8 +111,8 @@ func (e *encoder) record(r *Record) {
 	line.Send()
 }
 
-// ending appends the line of news of a call.
-func (e *encoder) ending(n *screening.Ending) {
+// ended writes the line of news of a call.
+func (e *encoder) ended(n *screening.Ending) {
 	if n.Status == 0 {
 		e.begin(eventEnd, n.At).Str("call", Clip(n.Call)).Str("ended_by", string(n.By)).Send()
 		return
@@ -122,7 +122,7 @@ func (e *encoder) ending(n *screening.Ending) {
 	line.Send()
 }
 
-// erasure appends the line that says that a number was erased.
+// erasure writes the line that says that a number was erased.
 func (e *encoder) erasure(at time.Time, hash string) {
 	e.begin(eventErased, at).Str("hash", hash).Send()
 }
@@ -201,24 +201,44 @@ type lines []byte
 
 func (p lines) count() int { return bytes.Count(p, []byte("\n")) }
 
-// Write appends one line that zerolog has made. zerolog escapes what JSON asks
+// whole returns the length of the first lines that have n bytes or more together.
+func (p lines) whole(n int) int {
+	if len(p) <= n {
+		return len(p)
+	}
+	return n + bytes.IndexByte(p[n:], '\n') + 1
+}
+
+// Write appends a line.
+func (p *lines) Write(line []byte) (int, error) {
+	*p = append(*p, line...)
+	return len(line), nil
+}
+
+// escaped takes lines that zerolog has made. zerolog escapes what JSON asks
 // for; a terminal also acts on C1 controls, and a reader is fooled by
 // characters that turn or hide text, so those are escaped too.
-func (p *lines) Write(line []byte) (int, error) {
-	n := len(line)
-	for {
-		i := indexInvisible(line)
-		if i < 0 {
-			*p = append(*p, line...)
-			return n, nil
-		}
+type escaped struct{ io.Writer }
+
+// Write hands on one line.
+func (w escaped) Write(line []byte) (int, error) {
+	if i := indexInvisible(line); i >= 0 {
+		line = appendVisible(nil, line, i)
+	}
+	return w.Writer.Write(line)
+}
+
+// appendVisible appends a line in which the first invisible character is at i.
+func appendVisible(p, line []byte, i int) []byte {
+	for ; i >= 0; i = indexInvisible(line) {
 		r, size := utf8.DecodeRune(line[i:])
-		*p = append(*p, line[:i]...)
+		p = append(p, line[:i]...)
 		for _, u := range utf16.AppendRune(nil, r) {
-			*p = fmt.Appendf(*p, `\u%04x`, u)
+			p = fmt.Appendf(p, `\u%04x`, u)
 		}
 		line = line[i+size:]
 	}
+	return append(p, line...)
 }
 
 // indexInvisible is bytes.IndexFunc, quick for what lines mostly hold: ASCII.

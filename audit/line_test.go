@@ -287,12 +287,15 @@ func BenchmarkRecord(b *testing.B) {
 }
 
 func BenchmarkLine(b *testing.B) {
-	var e encoder
-	e.init(Privacy{})
+	e, err := NewEncoder(io.Discard, Privacy{})
+	if err != nil {
+		b.Fatal(err)
+	}
 	d := example()
 	b.ReportAllocs()
 	for b.Loop() {
-		e.pending = e.pending[:0]
-		e.decision(&d)
+		if err := e.Decision(&d); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
