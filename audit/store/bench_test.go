@@ -82,7 +82,7 @@ func BenchmarkQuestions(b *testing.B) {
 	for name, engine := range engines {
 		b.Run(name, func(b *testing.B) {
 			s := open(b, engine(b))
-			b.Logf("%d calls in %v", *million, stock(b, s))
+			b.Logf("%d calls in %v", *million, stock(b, s, *million))
 			for _, q := range questions() {
 				b.Run(strings.ReplaceAll(q.name, " ", "-"), func(b *testing.B) {
 					for b.Loop() {
@@ -98,7 +98,7 @@ func BenchmarkQuestions(b *testing.B) {
 }
 
 // stock writes the calls, and returns how long that took.
-func stock(b *testing.B, s *Store) time.Duration {
+func stock(b *testing.B, s *Store, n int) time.Duration {
 	b.Helper()
 	c, err := s.database.connect(b.Context())
 	if err != nil {
@@ -106,10 +106,10 @@ func stock(b *testing.B, s *Store) time.Duration {
 	}
 	defer c.close()
 	start := time.Now()
-	o := newOffice(*million)
-	for seq := int64(1); o.n < *million; seq++ {
+	o := newOffice(n)
+	for seq := int64(1); o.n < n; seq++ {
 		batch := &batch{Writer: "bench", Seq: seq}
-		for range min(512, *million-o.n) {
+		for range min(512, n-o.n) {
 			d := o.call()
 			batch.add(&item{decision: d}, full)
 			batch.add(&item{ending: screening.Ending{Call: d.Call.ID, At: d.Call.At.Add(9 * time.Second), Status: []int{200, 200, 486, 487}[o.r.Intn(4)]}}, full)
