@@ -2,7 +2,6 @@ package store
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,21 +17,26 @@ type batch struct {
 	Items   int       `json:"items"` // how many calls and endings it was made of
 	Rows    []*row    `json:"rows,omitempty"`
 	Endings []*ending `json:"endings,omitempty"` // of calls that earlier batches hold
+
+	last map[string]*row // of each Call-ID
 }
 
 // add adds an item. An ending goes into its call's row where the batch has that.
 func (b *batch) add(i *item, p audit.Privacy) {
 	b.Items++
 	if i.ending.Call == "" {
-		b.Rows = append(b.Rows, newRow(&i.decision, p))
+		r := newRow(&i.decision, p)
+		if b.last == nil {
+			b.last = map[string]*row{}
+		}
+		b.last[r.Call] = r
+		b.Rows = append(b.Rows, r)
 		return
 	}
 	e := newEnding(&i.ending)
-	for _, r := range slices.Backward(b.Rows) {
-		if r.Call == e.Call {
-			r.end(e)
-			return
-		}
+	if r := b.last[e.Call]; r != nil {
+		r.end(e)
+		return
 	}
 	b.Endings = append(b.Endings, e)
 }
@@ -98,19 +102,19 @@ func calledNumber(d *screening.Decision) string { return cmp.Or(d.Called.Digits,
 // words are what a search for a text looks through.
 func words(d *screening.Decision, p audit.Privacy) string {
 	rep := &d.Reputation
-	all := []string{
+	var text strings.Builder
+	text.Grow(256)
+	for _, w := range [...]string{
 		p.Number(d.Number.Digits), calledNumber(d), p.Text(audit.Clip(d.Call.Name)), rep.Label, p.Text(audit.Clip(rep.Name)),
 		p.Text(audit.Clip(rep.Description)), rep.Place,
 		p.Own(d.Verdict.Why, d.Number), p.Own(d.Verdict.Label, d.Number), d.Call.ID,
-	}
-	var text strings.Builder
-	for _, w := range all {
+	} {
 		if w != "" {
-			text.WriteString(clean(w))
+			text.WriteString(strings.ToLower(clean(w)))
 			text.WriteByte('\n')
 		}
 	}
-	return strings.ToLower(text.String())
+	return text.String()
 }
 
 // ending is news of a call as the database has it.

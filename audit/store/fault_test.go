@@ -271,7 +271,7 @@ func TestNowhereToWrite(t *testing.T) {
 // When it is back everything that had room is written, in its order.
 func TestFullSpool(t *testing.T) {
 	t.Parallel()
-	o := Options{File: filepath.Join(t.TempDir(), "record.db"), SpoolBytes: 100_000, Queue: 64}
+	o := Options{File: filepath.Join(t.TempDir(), "record.db"), SpoolBytes: 2_000_000, Queue: 64}
 	s := open(t, o)
 	other, err := database{file: o.File}.open(mending)
 	if err != nil {

@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	gatherMost = 512                    // items in a batch
-	gatherFor  = 50 * time.Millisecond  // longest that a batch waits for more
+	gatherMost = 4096                   // items in a batch
+	gatherFor  = 500 * time.Millisecond // longest that a batch waits for more
+	gatherStep = 20 * time.Millisecond  // how long nothing has come when it waits no longer
 	retryEvery = time.Second            // between two attempts at a database that is down
 	drainFor   = 200 * time.Millisecond // of the spool, before new calls have their turn
 )
@@ -102,25 +103,34 @@ func (w *writer) adopt(c *conn) {
 	w.retry.Reset(0)
 }
 
-// gather makes a batch of first and what comes soon after it.
+// gather makes a batch of first and what comes behind it. A large one costs less a
+// call, the more so as many calls end within it; to be woken by each costs most.
 func (w *writer) gather(first *item) *batch {
 	w.seq++
 	b := &batch{Writer: w.id, Seq: w.seq}
 	b.add(first, w.store.privacy)
-	enough := time.NewTimer(gatherFor)
-	defer enough.Stop()
+	end := time.Now().Add(gatherFor)
+	for before := 0; w.take(b) && b.Items > before && time.Now().Before(end); {
+		before = b.Items
+		time.Sleep(gatherStep)
+	}
+	return b
+}
+
+// take adds what is queued, and reports whether there is room and hope for more.
+func (w *writer) take(b *batch) bool {
 	for b.Items < gatherMost {
 		select {
 		case i, ok := <-w.store.queue:
 			if !ok {
-				return b
+				return false
 			}
 			b.add(&i, w.store.privacy)
-		case <-enough.C:
-			return b
+		default:
+			return true
 		}
 	}
-	return b
+	return false
 }
 
 // flush writes what is queued now.
