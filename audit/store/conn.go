@@ -16,6 +16,7 @@ import (
 const (
 	busyWait    = 250 * time.Millisecond // longest wait for another process that writes to a file
 	writeWithin = 3 * time.Second        // longest a batch may take
+	atOnce      = 32                     // calls that one statement inserts where there are that many
 )
 
 // conn writes batches. Its statements are those of one connection.
@@ -28,7 +29,6 @@ type conn struct {
 	end      *sql.Stmt
 	hour     *sql.Stmt
 	prepared []*sql.Stmt
-	atOnce   int // calls that one statement inserts where there are that many
 }
 
 const (
@@ -44,37 +44,42 @@ const (
 		SET calls = hours.calls + excluded.calls, last = CASE WHEN excluded.last > hours.last THEN excluded.last ELSE hours.last END`
 )
 
-// insertRows inserts n calls.
-func insertRows(n int) string {
+// insertRows inserts n calls, with an argument for each of their columns.
+func insertRows(n int, verb string, placeholder func(i int) string) string {
 	var s strings.Builder
-	s.WriteString("INSERT INTO calls (" + strings.Join(columns, ", ") + ") VALUES ")
-	for i := range n {
-		if i > 0 {
-			s.WriteString(", ")
+	s.WriteString(verb + " INTO calls (" + strings.Join(columns, ", ") + ") VALUES ")
+	for i := range n * len(columns) {
+		switch {
+		case i == 0:
+			s.WriteByte('(')
+		case i%len(columns) == 0:
+			s.WriteString("), (")
+		default:
+			s.WriteByte(',')
 		}
-		s.WriteByte('(')
-		for j := range columns {
-			if j > 0 {
-				s.WriteByte(',')
-			}
-			s.WriteByte('$')
-			s.WriteString(strconv.Itoa(i*len(columns) + j + 1))
-		}
-		s.WriteByte(')')
+		s.WriteString(placeholder(i + 1))
 	}
+	s.WriteByte(')')
 	return s.String()
 }
 
-// newConn prepares what a writer says. It owns db, also on an error.
-func newConn(ctx context.Context, db *sql.DB, atOnce int) (*conn, error) {
-	c := &conn{db: db, atOnce: atOnce}
+// newConn prepares what a writer says to PostgreSQL, or else to SQLite. It owns db,
+// also on an error.
+func newConn(ctx context.Context, db *sql.DB, postgres bool) (*conn, error) {
+	// Of many rows SQLite keeps a journal, unless the transaction is lost with them, and
+	// arguments with names it has to look for.
+	verb, placeholder := "INSERT OR ROLLBACK", func(int) string { return "?" }
+	if postgres {
+		verb, placeholder = "INSERT", func(i int) string { return "$" + strconv.Itoa(i) }
+	}
+	c := &conn{db: db}
 	for _, p := range []struct {
 		to   **sql.Stmt
 		text string
 	}{
 		{&c.turn, insertTurn},
-		{&c.rows, insertRows(atOnce)},
-		{&c.row, insertRows(1)},
+		{&c.rows, insertRows(atOnce, verb, placeholder)},
+		{&c.row, insertRows(1, "INSERT", placeholder)},
 		{&c.answer, updateAnswer},
 		{&c.end, updateEnd},
 		{&c.hour, addHour},
@@ -174,16 +179,16 @@ func (t *transaction) ending(e *ending) (*sql.Stmt, []any) {
 }
 
 func (t *transaction) calls(b *batch) error {
-	rest, args := b.Rows, make([]any, 0, t.atOnce*len(columns))
-	for len(rest) >= t.atOnce && !t.careful {
+	rest, args := b.Rows, make([]any, 0, atOnce*len(columns))
+	for len(rest) >= atOnce && !t.careful {
 		args = args[:0]
-		for _, r := range rest[:t.atOnce] {
+		for _, r := range rest[:atOnce] {
 			args = r.values(args)
 		}
 		if _, err := t.exec(t.rows, args...); err != nil {
 			return err
 		}
-		rest = rest[t.atOnce:]
+		rest = rest[atOnce:]
 	}
 	for _, r := range rest {
 		if err := t.item(t.row, r.values(nil)); err != nil {

@@ -101,11 +101,7 @@ func (d database) connect(ctx context.Context) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	atOnce := 32 // a statement is a trip to the server and back
-	if d.file != "" {
-		atOnce = 1 // SQLite keeps a journal of statements that change several rows
-	}
-	return newConn(ctx, db, atOnce)
+	return newConn(ctx, db, d.file == "")
 }
 
 // reachWithin is how long a database may take to answer at all.
