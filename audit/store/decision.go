@@ -16,13 +16,8 @@ import (
 // those that are zero and with numbers as p says, so that a field that screening
 // learns tomorrow is kept, and hidden, too. Of an error the reason is kept.
 func encodeDecision(d *screening.Decision, p audit.Privacy) string {
-	v := reflect.ValueOf(d).Elem()
-	dst := make([]byte, 0, 1024)
-	dst = appendStruct(dst, v, func(dst []byte, name string, field reflect.Value) []byte {
-		h := hider{p, d.Number, name, ""}
-		return h.append(dst, field)
-	})
-	return string(dst)
+	h := hider{privacy: p, caller: d.Number}
+	return string(h.appendStruct(make([]byte, 0, 1024), reflect.ValueOf(d).Elem(), &h.part))
 }
 
 // decodeDecision reads what encodeDecision wrote.
@@ -46,7 +41,7 @@ type failure string
 func (f failure) Error() string  { return "lookup: " + string(f) }
 func (f failure) Reason() string { return string(f) }
 
-// hider writes the values of one part of a decision.
+// hider writes the values of a decision.
 type hider struct {
 	privacy audit.Privacy
 	caller  screening.Number
@@ -54,7 +49,44 @@ type hider struct {
 	field   string // the field within: "Name"
 }
 
-func (h hider) append(dst []byte, v reflect.Value) []byte {
+// fields are the names of a Decision's fields and of theirs.
+var fields = fieldsOf(reflect.TypeFor[screening.Decision](), map[reflect.Type][]string{})
+
+func fieldsOf(t reflect.Type, known map[reflect.Type][]string) map[reflect.Type][]string {
+	switch {
+	case t.Kind() == reflect.Slice:
+		return fieldsOf(t.Elem(), known)
+	case t.Kind() != reflect.Struct || t == timeType || known[t] != nil:
+		return known
+	}
+	for f := range t.Fields() {
+		known[t] = append(known[t], f.Name)
+		fieldsOf(f.Type, known)
+	}
+	return known
+}
+
+var timeType = reflect.TypeFor[time.Time]()
+
+// appendStruct writes the fields of v that are not zero, and tells in name which it
+// is at.
+func (h *hider) appendStruct(dst []byte, v reflect.Value, name *string) []byte {
+	dst = append(dst, '{')
+	separator := ""
+	for i, f := range fields[v.Type()] {
+		field := v.Field(i)
+		if field.IsZero() {
+			continue
+		}
+		dst = append(append(append(dst, separator...), '"'), f...)
+		dst = append(dst, '"', ':')
+		separator, *name = ",", f
+		dst = h.append(dst, field)
+	}
+	return append(dst, '}')
+}
+
+func (h *hider) append(dst []byte, v reflect.Value) []byte {
 	switch v.Kind() {
 	case reflect.String:
 		return appendString(dst, h.text(v.String()))
@@ -67,19 +99,16 @@ func (h hider) append(dst []byte, v reflect.Value) []byte {
 	case reflect.Slice:
 		return h.appendSlice(dst, v)
 	case reflect.Struct:
-		if t, ok := v.Interface().(time.Time); ok {
-			return t.AppendFormat(append(dst, '"'), `2006-01-02T15:04:05.999999999Z07:00"`)
+		if t, ok := reflect.TypeAssert[time.Time](v); ok {
+			return append(t.AppendFormat(append(dst, '"'), time.RFC3339Nano), '"')
 		}
-		return appendStruct(dst, v, func(dst []byte, name string, field reflect.Value) []byte {
-			h.field = name
-			return h.append(dst, field)
-		})
+		return h.appendStruct(dst, v, &h.field)
 	}
-	err, _ := v.Interface().(error)
+	err, _ := reflect.TypeAssert[error](v)
 	return appendString(dst, screening.FailureReason(err))
 }
 
-func (h hider) appendSlice(dst []byte, v reflect.Value) []byte {
+func (h *hider) appendSlice(dst []byte, v reflect.Value) []byte {
 	dst = append(dst, '[')
 	for i := range v.Len() {
 		if i > 0 {
@@ -92,7 +121,7 @@ func (h hider) appendSlice(dst []byte, v reflect.Value) []byte {
 
 // text is s as it is kept. What is no UTF-8 becomes U+FFFD. Our own texts hold other
 // digits than the caller's.
-func (h hider) text(s string) string {
+func (h *hider) text(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	switch h.part {
 	case "Called", "Policy", "Source":
@@ -100,44 +129,31 @@ func (h hider) text(s string) string {
 	case "Verdict", "Shadow":
 		return h.privacy.Own(s, h.caller)
 	}
-	switch h.part + "." + h.field {
-	case "Number.Digits":
+	switch {
+	case h.part == "Number" && h.field == "Digits":
 		return h.privacy.Number(s)
-	case "Call.ID", "Call.To", "Call.Trunk", "Call.Header":
+	case h.part == "Call" && (h.field == "ID" || h.field == "To" || h.field == "Trunk" || h.field == "Header"):
 		return audit.Clip(s)
 	}
 	return audit.Clip(h.privacy.Text(audit.Clip(s)))
 }
 
-// appendStruct writes the fields of v that are not zero.
-func appendStruct(dst []byte, v reflect.Value, value func([]byte, string, reflect.Value) []byte) []byte {
-	dst = append(dst, '{')
-	first := true
-	for i := range v.NumField() {
-		field := v.Field(i)
-		if field.IsZero() {
-			continue
-		}
-		if !first {
-			dst = append(dst, ',')
-		}
-		first = false
-		name := v.Type().Field(i).Name
-		dst = append(append(append(dst, '"'), name...), '"', ':')
-		dst = value(dst, name, field)
-	}
-	return append(dst, '}')
-}
-
 // appendString writes s as a JSON string. Masking may have cut a character that is
 // no digit.
 func appendString(dst []byte, s string) []byte {
-	text, err := json.Marshal(strings.ToValidUTF8(s, "\uFFFD"))
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if strings.IndexFunc(s, escaped) < 0 {
+		return append(append(append(dst, '"'), s...), '"')
+	}
+	text, err := json.Marshal(s)
 	if err != nil { // there is no string that it cannot write
 		return append(dst, `""`...)
 	}
 	return append(dst, text...)
 }
+
+// escaped reports whether JSON wants r written otherwise (RFC 8259 section 7).
+func escaped(r rune) bool { return r < ' ' || r == '"' || r == '\\' }
 
 // clean makes a text that every database takes.
 func clean(s string) string {
