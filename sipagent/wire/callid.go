@@ -11,10 +11,10 @@ func FindCallID(b []byte) []byte {
 			return nil
 		}
 		b = b[end+1:]
-		if len(b) == 0 || b[0] == '\r' || b[0] == '\n' {
+		if len(b) < 2 || b[0] == '\r' || b[0] == '\n' {
 			return nil
 		}
-		if first := b[0] | 0x20; first != 'c' && first != 'i' {
+		if first := b[0] | 0x20; first != 'i' && (first != 'c' || b[1]|0x20 != 'a') {
 			continue
 		}
 		if colon := bytes.IndexByte(b, ':'); colon > 0 && kindOf(bytes.TrimRight(b[:colon], " \t")) == CallID {
