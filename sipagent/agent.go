@@ -232,8 +232,8 @@ func (w *work) handle(src netip.AddrPort, b []byte) {
 		w.drop(dropStranger)
 		return
 	}
-	w.src = src
-	if !w.sourceOf(src.Addr()).messages.Allow() {
+	w.src, w.at = src, w.Agent.now()
+	if !w.sourceOf(src.Addr()).messages.AllowN(w.at, 1) {
 		w.drop(dropTooMany)
 		return
 	}

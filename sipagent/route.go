@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"callscreen/sipagent/wire"
 )
@@ -17,6 +18,7 @@ type work struct {
 	in     *socket
 	stream *stream // that the message came by; nil: by UDP
 	src    netip.AddrPort
+	at     time.Time // when the handling began
 	peer   *peer
 	msg    wire.Message
 	via    wire.ViaValue
@@ -36,6 +38,10 @@ type work struct {
 	lastAddr netip.Addr // whose text is lastText
 	lastText string
 }
+
+// now is the time for all that the handling does; to ask the system each time would
+// cost more than some of that does.
+func (w *work) now() time.Time { return w.at }
 
 // hop is where a request goes next.
 type hop struct {

@@ -16,7 +16,7 @@ func (a *Agent) now() time.Time { return time.Now() }
 // done takes it back and ends a panic, so it is to be deferred.
 func (a *Agent) borrow(t *transaction) (w *work, done func()) {
 	w = a.works.Get().(*work)
-	w.in, w.stream, w.peer, w.src, w.tok = t.in, t.reply.stream, t.from, t.src, t.token
+	w.at, w.in, w.stream, w.peer, w.src, w.tok = a.now(), t.in, t.reply.stream, t.from, t.src, t.token
 	w.forgetEdits()
 	return w, func() {
 		if v := recover(); v != nil {
