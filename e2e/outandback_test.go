@@ -14,7 +14,10 @@ import (
 // newTurned lets Asterisk send the carrier's calls to callscreen and get them back. It has the files of
 // configs/asterisk/out-and-back as they are shipped, but for the addresses. Calls come
 // back to the port.
-func newTurned(t *testing.T, port int) *desked {
+func newTurned(t *testing.T, port int) *desked { return newTurnedAt(t, port, 3) }
+
+// newTurnedAt is newTurned with Asterisk at another address; callscreen is at 1.
+func newTurnedAt(t *testing.T, port int, pbx byte) *desked {
 	t.Helper()
 	ip := loopbackBlock()
 	out, back := netip.AddrPortFrom(ip(1), 5062), netip.AddrPortFrom(ip(1), 5064)
@@ -23,7 +26,7 @@ func newTurned(t *testing.T, port int) *desked {
 	}}
 	values := map[string]string{"CARRIER": o.carrier.addr.Addr().String(), "DESK": o.desk.addr.String()}
 	addresses := t.TempDir()
-	o.asterisk = newAsterisk(t, "office", ip(3), values, "../configs/asterisk/out-and-back", "testdata/asterisk/out-and-back",
+	o.asterisk = newAsterisk(t, "office", ip(pbx), values, "../configs/asterisk/out-and-back", "testdata/asterisk/out-and-back",
 		writeTo(t, addresses, "callscreen-addresses.conf", fmt.Sprintf(
 			"[callscreen-contact](!)\ncontact=sip:%s\\;transport=tcp\n[callscreen-source](!)\nmatch=%s\n", out, out.Addr())))
 	o.carrier.proxy = netip.AddrPortFrom(o.asterisk.addr, 5060)
@@ -70,6 +73,18 @@ func TestOutAndBack(t *testing.T) {
 	t.Logf("calls are screened again after %v", time.Since(begun).Round(time.Millisecond))
 	o.refused(refusedNumber, 403)
 	o.eventually("lines in the record from after the pause", func() bool { return len(o.record("record.jsonl")) > before })
+}
+
+// One machine with one address, as an office with FreePBX has it: only ports tell
+// Asterisk and callscreen apart.
+func TestOutAndBackOnOneMachine(t *testing.T) {
+	t.Parallel()
+	o := newTurnedAt(t, 5060, 1)
+	o.talks(labelledNumber, label+" Zhang San")
+	o.refused(refusedNumber, 403)
+	o.signal(syscall.SIGKILL)
+	o.exit()
+	o.talks(labelledNumber, "Zhang San")
 }
 
 // A callscreen that cannot give calls back says so, and they ring all the same.
