@@ -104,7 +104,7 @@ func (c *config) serviceKey(i int) (string, error) {
 	}
 	key, err := juhe.ReadKey(s.KeyFile)
 	if err != nil {
-		return "", c.fault("key_file: "+reason(err), keyHint(err), "directories", "services", i, "key_file")
+		return "", badKey{c.fault("key_file: "+reason(err), keyHint(err), "directories", "services", i, "key_file")}
 	}
 	return key, nil
 }

@@ -111,6 +111,9 @@ func (c *config) lookUpAlone(ctx context.Context, q lookupRequest) (found looked
 		return found, err
 	}
 	defer func() { err = errors.Join(err, c.close(&l)) }()
+	if len(l.wrong) > 0 {
+		return found, l.wrong[0].error
+	}
 	patient := *c // there is time to wait for what else would be renewed in the background
 	patient.Cache.Stale, patient.Cache.Outage = 0, max(c.Cache.Stale, c.Cache.Outage)
 	cache, err := l.newCache(&patient, zerolog.Nop())

@@ -23,6 +23,7 @@ type lookups struct {
 	own   *file.Directory // the office's own list; nil: there is none
 	juhe  *juhe.Client    // nil: there is no key, or it is not to be asked
 	asked []named         // who is asked, one after the other
+	wrong []wrongFile     // what they lack, in the order of the configuration
 	times lookupTimes
 }
 
@@ -32,6 +33,12 @@ type named struct {
 	name string
 }
 
+// wrongFile is a file that a directory needs and that cannot be used: it goes without.
+type wrongFile struct {
+	directory string
+	error
+}
+
 // guarded is what a directory that can be stopped tells of itself.
 type guarded interface {
 	State() juhe.State
@@ -39,13 +46,16 @@ type guarded interface {
 	KeepWarm(context.Context)
 }
 
-// openLookups makes the directories of c. Without a key Juhe is not among them. low
-// is told of a budget that is nearly spent; it may be nil.
+// openLookups makes the directories of c. Those that have no key are not among them, and the own
+// list is empty while its file cannot be used. low is told of a budget that is nearly spent; it may be nil.
 func openLookups(c *config, log zerolog.Logger, low func(period string, spent juhe.Spent)) (l lookups, err error) {
 	l.times = newLookupTimes()
 	if c.Directories.Own != "" {
-		if l.own, err = openOwn(c, log); err != nil {
+		if l.own, err = openOwn(c, log); l.own == nil {
 			return l, err
+		}
+		if err != nil {
+			l.wrong = append(l.wrong, wrongFile{ownName, err})
 		}
 	}
 	for _, name := range c.Directories.order() {
@@ -58,6 +68,8 @@ func openLookups(c *config, log zerolog.Logger, low func(period string, spent ju
 		}
 		switch {
 		case errors.Is(err, juhe.ErrNoKey):
+		case errors.As(err, new(badKey)):
+			l.wrong = append(l.wrong, wrongFile{name, err})
 		case err != nil:
 			return l, errors.Join(err, l.Close())
 		default:
@@ -71,7 +83,7 @@ func openOwn(c *config, log zerolog.Logger) (*file.Directory, error) {
 	d, err := file.New(file.Options{Path: c.Directories.Own, Name: ownName, Texts: c.Directories.texts(), Logger: log})
 	var places strictyaml.Errors
 	if err != nil && !errors.As(err, &places) {
-		return nil, c.fault("own: "+err.Error(), "write the name of a CSV file, or \"\" for none", "directories", "own")
+		return d, c.fault("own: "+err.Error(), "write the name of a CSV file, or \"\" for none", "directories", "own")
 	}
 	return d, err
 }
@@ -158,6 +170,11 @@ func (c *config) directories() error {
 func (p *process) openCache() (err error) {
 	if p.lookups, err = openLookups(p.c, p.log, func(period string, spent juhe.Spent) { p.record.low(period, spent) }); err != nil {
 		return err
+	}
+	for _, w := range p.wrong {
+		for _, err := range single(w.error) {
+			p.log.Error().Err(err).Msg(w.directory + " does without a file that cannot be used")
+		}
 	}
 	if p.juhe == nil && p.c.asksJuhe() {
 		p.log.Warn().Msg("no key of juhe: " + p.withoutJuhe())

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"callscreen/console"
@@ -16,7 +17,12 @@ func (p *process) checkLookups() []console.Check {
 	if p.own != nil {
 		all = append(all, p.checkOwn())
 	}
-	if p.juhe == nil && p.c.asksJuhe() {
+	for _, w := range p.wrong {
+		if w.directory != ownName {
+			all = append(all, console.Check{Name: w.directory, Fault: "not asked: " + w.Error() + "; then restart"})
+		}
+	}
+	if p.juhe == nil && p.c.asksJuhe() && !p.lacks(juhe.Name) {
 		all = append(all, console.Check{Name: juhe.Name, Fault: "there is no key: " + p.withoutJuhe() + "; write key_file under juhe"})
 	}
 	for name, g := range p.guarded {
@@ -32,6 +38,11 @@ func (p *process) checkLookups() []console.Check {
 	return all
 }
 
+// lacks reports whether a directory does without a file that it needs.
+func (l *lookups) lacks(name string) bool {
+	return slices.ContainsFunc(l.wrong, func(w wrongFile) bool { return w.directory == name })
+}
+
 // checkOwn tells that the office's own list is not in force as it is written.
 func (p *process) checkOwn() console.Check {
 	c := console.Check{Name: ownName, Detail: fmt.Sprintf("%d entries", p.own.Len())}
@@ -39,7 +50,7 @@ func (p *process) checkOwn() console.Check {
 	var wrong strictyaml.Errors
 	switch {
 	case errors.As(err, &wrong): // its text may hold numbers
-		c.Fault = fmt.Sprintf("the own list has changed and cannot be used, see the log about line %d; %d entries stay in force", wrong[0].Line, p.own.Len())
+		c.Fault = fmt.Sprintf("the own list cannot be used as it is, see the log about line %d; %d entries stay in force", wrong[0].Line, p.own.Len())
 	case err != nil:
 		c.Fault = fmt.Sprintf("the own list cannot be read, %d entries stay in force: %v", p.own.Len(), err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -133,25 +134,46 @@ func TestWithheldCallersAreNotAskedAbout(t *testing.T) {
 	}
 }
 
-// TestBadDirectoryFiles: they are told with their place, and keys are not.
-func TestBadDirectoryFiles(t *testing.T) {
-	const service = "directories: {services: [{name: a, url: \"http://192.0.2.1/{key}{number}\", proof: {path: a}, paths: {marks: b}, key_file: %s}]}\n"
-	for more, want := range map[string]string{
-		"directories: {own: own.csv}\n":       "own.csv:2:14: category \"spam\" is not known",
-		"directories: {own: none.csv}\n":      "callscreen.yaml:10:20: own: directory: open",
-		fmt.Sprintf(service, "two-words.txt"): "callscreen.yaml:10:122: key_file: does not hold a key",
-		fmt.Sprintf(service, "none.txt"):      "key_file: no such file or directory",
+// A call is not lost for a file that cannot be used: the process begins without it and says so, and
+// check refuses it. Keys are told nowhere.
+func TestBeginsWithoutItsFiles(t *testing.T) {
+	const service = "juhe: {key: k}\ndirectories: {services: [{name: a, url: \"http://192.0.2.1/{key}{number}\", proof: {path: a}, paths: {marks: b}, key_file: %s}]}\n"
+	for _, tt := range []struct{ more, part, want string }{
+		{"directories: {own: own.csv}\n", "own", "own.csv:2:14: category \"spam\" is not known"},
+		{"directories: {own: none.csv}\n", "own", "callscreen.yaml:10:20: own: directory: open"},
+		{fmt.Sprintf(service, "two-words.txt"), "a", "callscreen.yaml:11:122: key_file: does not hold a key"},
+		{fmt.Sprintf(service, "none.txt"), "a", "key_file: no such file or directory"},
+		{"juhe: {key_file: key}\n", "juhe", "callscreen.yaml:10:18: key_file: no such file or directory"},
+		{"juhe: {key_file: two-words.txt}\n", "juhe", "callscreen.yaml:10:18: key_file: does not hold a key"},
 	} {
-		o := newOffice(t)
-		o.write("own.csv", "13900000001,,推销\n13900000002,,spam\n")
-		o.write("two-words.txt", "topsecret topsecret\n")
-		c := o.config(more)
-		_, err := build(c, o.logger())
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "topsecret") {
-			t.Errorf("%s: build = %v; want %s", more, err, want)
-		}
-		if checked := c.directories(); checked == nil || checked.Error() != err.Error() {
-			t.Errorf("%s: check = %v; want %v", more, checked, err)
-		}
+		t.Run(tt.want, func(t *testing.T) {
+			o := newOffice(t)
+			o.write("own.csv", "13900000001,,推销\n13900000002,,spam\n")
+			o.write("two-words.txt", "topsecret topsecret\n")
+			p, stop := o.start(tt.more)
+			o.call(p, "10010", o.pbx, "INVITE sip:")
+			if c := p.check(tt.part); c.Status != "degraded" {
+				t.Errorf("health says %+v", c)
+			}
+			stop()
+			_, key := p.c.juheKey()
+			said := errors.Join(key, p.c.directories())
+			if log := strings.ReplaceAll(o.log.String(), `\"`, `"`); !strings.Contains(log, tt.want) || !strings.Contains(fmt.Sprint(said), tt.want) {
+				t.Errorf("check says %v, and the log %s; want %s", said, log, tt.want)
+			}
+			if strings.Contains(o.log.String()+fmt.Sprint(said), "topsecret") {
+				t.Error("the key is told")
+			}
+		})
+	}
+}
+
+// Nor is one for the lines of the record.
+func TestBeginsWithoutTheLinesOfTheRecord(t *testing.T) {
+	o := newOffice(t)
+	p, _ := o.startWith(strings.Replace(o.text(), "file: record.jsonl", "file: none/record.jsonl", 1))
+	o.call(p, "10010", o.pbx, "INVITE sip:")
+	if c := p.check("record"); c.Status != "degraded" || !strings.HasPrefix(c.Reason, "there are no lines: audit: opening record: open ") {
+		t.Errorf("health says %+v", c)
 	}
 }

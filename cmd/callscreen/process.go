@@ -136,13 +136,18 @@ func (c *config) juheKey() (string, error) {
 	}
 	key, err := juhe.ReadKey(c.Juhe.KeyFile)
 	if err != nil && c.Juhe.KeyFile != "" {
-		return "", c.fault("key_file: "+reason(err), keyHint(err), "juhe", "key_file")
+		return "", badKey{c.fault("key_file: "+reason(err), keyHint(err), "juhe", "key_file")}
 	}
 	if err != nil && !errors.Is(err, juhe.ErrNoKey) {
-		return "", exitWith(exitConfiguration, err)
+		return "", badKey{exitWith(exitConfiguration, err)}
 	}
 	return key, err
 }
+
+// badKey is why a key that is written somewhere cannot be had.
+type badKey struct{ error }
+
+func (b badKey) Unwrap() error { return b.error }
 
 // saveEvery is how much a crash may take of what is remembered.
 const saveEvery = 5 * time.Minute

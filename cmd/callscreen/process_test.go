@@ -215,11 +215,6 @@ func TestBuildIsAllOrNothing(t *testing.T) {
 	}{
 		{"no policy", "policy: rules.yaml\n", nil, "callscreen.yaml:10:9: policy: open ", exitConfiguration},
 		{"bad policy", "", func(o *office, _ *config) { o.write("policy.yaml", "mode: obey\n") }, `policy.yaml:1:7: mode is "obey"`, exitConfiguration},
-		{"no key file", "juhe: {key_file: key}\n", nil, "callscreen.yaml:10:18: key_file: no such file or directory", exitConfiguration},
-		{
-			"empty key file", "juhe: {key_file: policy.yaml.bak}\n", func(o *office, _ *config) { o.write("policy.yaml.bak", "") },
-			"callscreen.yaml:10:18: key_file: does not hold a key", exitConfiguration,
-		},
 		{"state in a file", "juhe: {key: k}\n", func(o *office, c *config) { c.State = o.path("policy.yaml") }, "not a directory", exitFailed},
 		{"broken sealing key", "juhe: {key: k}\n", func(o *office, c *config) {
 			if err := os.Mkdir(c.State, 0o700); err != nil {
@@ -227,7 +222,6 @@ func TestBuildIsAllOrNothing(t *testing.T) {
 			}
 			o.write("state/sealing.key", "short")
 		}, "has 5 bytes, not 32: restore it, or remove it while no call rings", exitFailed},
-		{"no folder for the record", "juhe: {key: k}\n", func(o *office, c *config) { c.Record.File = o.path("none/record.jsonl") }, "opening record", exitFailed},
 		{"port in use", "juhe: {key: k}\n", func(_ *office, c *config) { c.Listen[0].Address[0].AddrPort = taken.addr() }, "address already in use: another program has the port", exitFailed},
 		{"port elsewhere", "juhe: {key: k}\n", func(_ *office, c *config) {
 			c.Listen[0].Address[0].AddrPort = netip.MustParseAddrPort("192.0.2.1:5060")

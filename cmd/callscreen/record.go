@@ -17,6 +17,7 @@ import (
 // record is everywhere that calls are kept or told of. Nothing of it blocks.
 type record struct {
 	lines *audit.Log   // nil: no lines are written
+	mute  error        // why there are none, though there should be
 	store *store.Store // nil: there is no database
 	why   error        // why there is none, though there should be
 	trace *trace.Trace // nil: no messages are kept
@@ -28,8 +29,8 @@ type record struct {
 	ended   []interface{ Ended(e screening.Ending) }
 }
 
-// openRecord opens what c wants of the record. On an error nothing stays open. A
-// database that cannot be had is logged: it is no reason to screen no calls.
+// openRecord opens what c wants of the record. On an error nothing stays open. A file or
+// a database that cannot be had is logged: it is no reason to screen no calls.
 func (c *config) openRecord(log zerolog.Logger) (_ *record, err error) {
 	key, err := stateKey(c.State, recordKeyFile, recordKeyLost)
 	if err != nil {
@@ -42,10 +43,7 @@ func (c *config) openRecord(log zerolog.Logger) (_ *record, err error) {
 		}
 	}()
 	if c.Record.File != recordOff {
-		if r.lines, err = openLines(c.audit(key, log)); err != nil {
-			return nil, err
-		}
-		r.decided, r.ended = append(r.decided, r.lines), append(r.ended, r.lines)
+		r.openLines(c.audit(key, log))
 	}
 	if c.Record.database() {
 		r.openStore(c.store(key, log))
@@ -65,11 +63,15 @@ func (c *config) openRecord(log zerolog.Logger) (_ *record, err error) {
 	return r, nil
 }
 
-func openLines(o audit.Options) (*audit.Log, error) {
+func (r *record) openLines(o audit.Options) {
 	if o.File == "" {
 		o.Writer = os.Stdout
 	}
-	return audit.Open(o)
+	if r.lines, r.mute = audit.Open(o); r.mute != nil {
+		o.Logger.Error().Err(r.mute).Msg("no lines of the record")
+		return
+	}
+	r.decided, r.ended = append(r.decided, r.lines), append(r.ended, r.lines)
 }
 
 func (r *record) openStore(o store.Options) {

@@ -19,6 +19,9 @@ const (
 func (r *record) check() console.Check {
 	c := console.Check{Name: "record"}
 	var faults, details []string
+	if r.mute != nil {
+		faults = append(faults, "there are no lines: "+r.mute.Error()+"; mend it and restart")
+	}
 	if r.why != nil {
 		faults = append(faults, "there is no database: "+r.why.Error()+"; mend it and restart")
 	}

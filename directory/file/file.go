@@ -57,6 +57,11 @@ func New(o Options) (*Directory, error) {
 		return nil, err
 	}
 	d := &Directory{o: o, categories: c, seen: look(o.Path)}
+	none, err := parse(o.Path, nil, o.Zone, c)
+	if err != nil {
+		return nil, err
+	}
+	d.list.Store(none)
 	return d, d.Reload()
 }
 
