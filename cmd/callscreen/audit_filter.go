@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -118,9 +117,4 @@ func readTime(flag, text string, now time.Time) (at time.Time, date bool, err er
 		}
 	}
 	return time.Time{}, false, usage("--%s %q: write a date as 2026-11-24, a time as \"2026-11-24 09:30\", or how long ago as 7d", flag, text)
-}
-
-// usage returns the error of a command that was not understood.
-func usage(format string, args ...any) error {
-	return exitWith(exitUsage, fmt.Errorf(format, args...))
 }

@@ -40,9 +40,7 @@ func newExplain() *cobra.Command {
 			"If the policy asks for it and nothing is remembered somebody is asked about the number, which costs a\n" +
 			"query; not so with --label or --marks, which say what Juhe would, or with --offline.\n\n" +
 			"Exit codes with --exit-code: 0 allow, 10 tag, 11 reject, 12 divert.",
-		Args: func(cmd *cobra.Command, args []string) error { // cobra itself looks at flags too late to call it usage
-			return errors.Join(cobra.NoArgs(cmd, args), cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups())
-		},
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			q.told = cmd.Flags().Changed("label") || cmd.Flags().Changed("marks")
 			e, err := q.answer(cmd.Context())

@@ -56,7 +56,7 @@ func main() {
 func execute(args []string, stdout, stderr io.Writer) int {
 	understood := false
 	root := newRoot()
-	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
+	strict(root, func() { understood = true })
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -65,7 +65,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	case err == nil:
 		return 0
 	case !understood:
-		fmt.Fprintf(stderr, "callscreen: %v\nRun '%s --help' for usage.\n", err, cmd.CommandPath())
+		notUnderstood(stderr, cmd, err)
 		return exitUsage
 	}
 	fmt.Fprintln(stderr, message(err))
