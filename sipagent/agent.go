@@ -232,7 +232,7 @@ func (w *work) handle(src netip.AddrPort, b []byte) {
 		w.drop(dropStranger)
 		return
 	}
-	w.src, w.at = src, w.Agent.now()
+	w.src, w.at = src, time.Now()
 	if !w.sourceOf(src.Addr()).messages.AllowN(w.at, 1) {
 		w.drop(dropTooMany)
 		return

@@ -17,20 +17,20 @@ type clock struct {
 	mu    sync.Mutex
 	queue alarms
 	timer *time.Timer
-	rings time.Time // when the timer does; zero when it does not
-	rests time.Time // until when it does not, having just done so
+	rings instant // when the timer does; zero when it does not
+	rests instant // until when it does not, having just done so
 	turns turns
 }
 
 // alarm is when a set-up wants to be called. The clock's lock guards it.
 type alarm struct {
-	at    time.Time
+	at    instant
 	place int // in the queue, plus one; 0 outside
-	call  func()
+	whose interface{ fire() }
 }
 
 // set makes a ring at a time, and at no other.
-func (c *clock) set(a *alarm, at time.Time) {
+func (c *clock) set(a *alarm, at instant) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	a.at = at
@@ -64,9 +64,9 @@ func (c *clock) wind() {
 	case !c.rings.IsZero() && !next.Before(c.rings):
 		return
 	case c.timer == nil:
-		c.timer = time.AfterFunc(time.Until(next), c.ring)
+		c.timer = time.AfterFunc(next.Sub(now()), c.ring)
 	default:
-		c.timer.Reset(time.Until(next))
+		c.timer.Reset(next.Sub(now()))
 	}
 	c.rings = next
 }
@@ -75,19 +75,19 @@ func (c *clock) wind() {
 func (c *clock) ring() {
 	c.turns.begin()
 	defer c.turns.end()
-	for _, a := range c.due(time.Now()) {
-		a.call()
+	for _, a := range c.due(now()) {
+		a.whose.fire()
 	}
 }
 
 // due takes the alarms off the queue that are due by now.
-func (c *clock) due(now time.Time) (all []*alarm) {
+func (c *clock) due(now instant) (all []*alarm) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(c.queue) > 0 && !now.Before(c.queue[0].at) {
 		all = append(all, heap.Pop(&c.queue).(*alarm))
 	}
-	c.rings, c.rests = time.Time{}, now.Add(grain)
+	c.rings, c.rests = 0, now.Add(grain)
 	c.wind()
 	return all
 }

@@ -8,6 +8,11 @@ import (
 	"time"
 )
 
+// ringing is a function that an alarm calls.
+type ringing func()
+
+func (f ringing) fire() { f() }
+
 // Alone an alarm rings when it shall; those that follow within a grain go
 // together, and one that was dropped or set anew does not ring.
 func TestClock(t *testing.T) {
@@ -18,15 +23,15 @@ func TestClock(t *testing.T) {
 		var rang []time.Duration
 		alarms := make([]alarm, 6)
 		for i, after := range []time.Duration{500, 501, 549, 551, 520, 10_000} {
-			alarms[i].call = func() {
+			alarms[i].whose = ringing(func() {
 				mu.Lock()
 				defer mu.Unlock()
 				rang = append(rang, time.Since(start).Truncate(time.Millisecond))
-			}
-			c.set(&alarms[i], start.Add(after*time.Millisecond))
+			})
+			c.set(&alarms[i], now().Add(after*time.Millisecond))
 		}
 		c.drop(&alarms[4])
-		c.set(&alarms[5], start.Add(2*time.Second))
+		c.set(&alarms[5], now().Add(2*time.Second))
 		time.Sleep(time.Minute)
 		mu.Lock()
 		defer mu.Unlock()

@@ -2,7 +2,6 @@ package sipagent
 
 import (
 	"hash/maphash"
-	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -56,9 +55,9 @@ func (s *setup) answeredFinally(w *work, status int, from screening.Party) {
 	if w.ends.recorder == nil || !s.from.trunk {
 		return
 	}
-	e := screening.Ending{Call: string(s.msg.Value(wire.CallID)), At: w.now(), Status: status, By: from}
+	e := screening.Ending{Call: string(s.msg.Value(wire.CallID)), At: w.at, Status: status, By: from}
 	if !s.rang.IsZero() {
-		e.Ring = e.At.Sub(s.rang)
+		e.Ring = w.now().Sub(s.rang)
 	}
 	switch {
 	case status/100 == 2:
@@ -85,7 +84,7 @@ func (s *setup) record(w *work, d screening.Decision) {
 }
 
 // rings notes when a phone began to ring.
-func (s *setup) rings(now time.Time, status int) {
+func (s *setup) rings(now instant, status int) {
 	if s.rang.IsZero() && (status == 180 || status == 183) {
 		s.rang = now
 	}
@@ -97,7 +96,7 @@ func (w *work) hungUp() {
 	if w.ends.recorder == nil || !w.ends.first(call, false) {
 		return
 	}
-	e := screening.Ending{Call: string(call), At: w.now(), By: screening.PartyCallee}
+	e := screening.Ending{Call: string(call), At: w.at, By: screening.PartyCallee}
 	if w.peer.trunk {
 		e.By = screening.PartyCaller
 	}
@@ -112,7 +111,7 @@ func (w *work) answeredLate(b branch) {
 		return
 	}
 	if call := m.Value(wire.CallID); w.ends.first(call, true) {
-		e := screening.Ending{Call: string(call), At: w.now(), Status: m.Status}
+		e := screening.Ending{Call: string(call), At: w.at, Status: m.Status}
 		if m.Status/100 != 2 {
 			e.By = screening.PartyCallee
 		}

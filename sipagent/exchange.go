@@ -1,8 +1,6 @@
 package sipagent
 
 import (
-	"time"
-
 	"callscreen/sipagent/wire"
 )
 
@@ -24,7 +22,7 @@ func (w *work) exchange(to hop, out, spare []byte) bool {
 		server:      nist{timers: &w.timers, stream: w.in.transport.reliable(), state: calling},
 		client:      nict{timers: &w.timers, stream: to.socket.transport.reliable()},
 	}
-	x.alarm.call = x.fire
+	x.alarm.whose = x
 	x.to, x.sent, x.spare = to, append([]byte(nil), out...), spare
 	if x.client.stream {
 		x.sorry = w.answer(&w.msg, w.via, 500, "", w.tag(w.tok), nil)
@@ -118,7 +116,7 @@ func (x *exchange) answered(w *work) {
 
 // deliver sends an answer back. b is kept.
 func (x *exchange) deliver(status int, b []byte) {
-	if x.server.answer(x.agent.now(), status)&doSend != 0 {
+	if x.server.answer(now(), status)&doSend != 0 {
 		x.last = b
 		_ = x.agent.send(x.reply, b) // counted
 	}
@@ -138,7 +136,7 @@ func (x *exchange) lost(opened bool) {
 func (x *exchange) undelivered(opened bool) {
 	if x.retry(x, opened) {
 		x.client.stream = x.to.socket.transport.reliable()
-		x.client.start(x.agent.now())
+		x.client.start(now())
 		return
 	}
 	x.client.fail()
@@ -153,8 +151,8 @@ func (x *exchange) fire() {
 	defer x.agent.recovered()
 	x.mu.Lock()
 	defer x.unlock()
-	x.armed = time.Time{}
-	now := x.agent.now()
+	x.armed = 0
+	now := now()
 	if x.client.tick(now)&doSend != 0 {
 		_ = x.agent.send(x.to.way(), x.sent) // counted
 	}

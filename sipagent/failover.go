@@ -52,7 +52,7 @@ type failover struct {
 	aside    []aside
 	tried    places
 	decision *screening.Decision // nil for calls that are not screened, and where there is no other place
-	until    time.Time           // when nobody will answer any more
+	until    instant             // when nobody will answer any more
 }
 
 // failure is why a call did not stay at a place.
@@ -76,7 +76,7 @@ func (s *setup) remember(to hop, d *screening.Decision) {
 	}
 	s.tried = s.tried.with(to.place)
 	s.agent.taken(to.place)
-	s.until = s.agent.now().Add(64 * s.agent.timers.T1)
+	s.until = now().Add(64 * s.agent.timers.T1)
 	if d != nil && s.nextPlace() != nil {
 		kept := *d
 		s.decision = &kept
@@ -95,7 +95,7 @@ func (s *setup) nextPlace() *place {
 
 // hasten shortens the waiting for a first answer where there is another place,
 // and lets it end with that for the first.
-func (s *setup) hasten(now time.Time) {
+func (s *setup) hasten(now instant) {
 	if s.to.place == nil || !s.msg.ToTag.Empty() {
 		return
 	}
@@ -282,7 +282,7 @@ func (s *setup) endAside(w *work, i int, reason string) {
 	s.swap(i)
 	to, _ := s.scanSent(w)
 	s.cancel = s.follow(w, "CANCEL", to, append([]byte(reason), s.reason...))
-	s.client.c = time.Time{}
+	s.client.c = 0
 	s.bye.start(w.now())
 	_ = w.send(s.to.way(), s.cancel) // counted
 	s.swap(i)
@@ -296,7 +296,7 @@ func (s *setup) settled() {
 	for i := range s.aside {
 		if a := &s.aside[i]; a.client.state == calling {
 			a.client.quiet()
-			a.client.c = time.Time{}
+			a.client.c = 0
 		}
 	}
 }
@@ -312,7 +312,7 @@ func (s *setup) lostAside() {
 }
 
 // tickAside does what is due at the places aside.
-func (s *setup) tickAside(w *work, now time.Time) {
+func (s *setup) tickAside(w *work, now instant) {
 	for i := range s.aside {
 		a := &s.aside[i]
 		if a.client.tick(now)&doSend != 0 {
@@ -326,7 +326,7 @@ func (s *setup) tickAside(w *work, now time.Time) {
 	}
 }
 
-func (s *setup) nextAside() (first time.Time) {
+func (s *setup) nextAside() (first instant) {
 	for i := range s.aside {
 		first = earliest(first, s.aside[i].client.next(), s.aside[i].bye.next())
 	}

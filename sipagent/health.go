@@ -71,10 +71,10 @@ func (h *health) change(to func(c condition) condition) (before, after condition
 // alive notes that a place has said something, and how long that took if it
 // was asked by OPTIONS.
 func (a *Agent) alive(x *place, took time.Duration) {
-	now := a.now()
 	if c := x.state.Load(); c != nil && !c.down && took == 0 {
 		return // the usual case
 	}
+	now := time.Now()
 	before, after := x.change(func(c condition) condition {
 		if took != 0 {
 			c.took = took
@@ -102,7 +102,7 @@ func (a *Agent) heard(x *place, status int) {
 // ailing notes that a place did not take a call or an OPTIONS. wait is how long
 // it asks to be left alone; zero: it does not.
 func (a *Agent) ailing(x *place, why failure, wait time.Duration) {
-	now := a.now()
+	now := time.Now()
 	before, _ := x.change(func(c condition) condition {
 		if !c.down {
 			c = condition{down: true, since: now}
@@ -126,8 +126,11 @@ func (a *Agent) ailing(x *place, why failure, wait time.Duration) {
 // taken notes that a call goes to a place. One that is down and may be tried is
 // tried with one call at a time.
 func (a *Agent) taken(x *place) {
-	now := a.now()
-	if c := x.state.Load(); c != nil && c.down && !c.until.IsZero() && !now.Before(c.until) {
+	c := x.state.Load()
+	if c == nil || !c.down {
+		return // the usual case
+	}
+	if now := time.Now(); !c.until.IsZero() && !now.Before(c.until) {
 		x.change(func(c condition) condition {
 			if c.down {
 				c.until = now.Add(rest)

@@ -8,15 +8,15 @@ type ict struct {
 	timers *Timers
 	stream bool // the transport is reliable
 	state  txState
-	a, b   time.Time // retransmit the INVITE; give up
-	c      time.Time // longest a call may ring
-	p      time.Time // try another place, if there is one: nothing has come
-	d, m   time.Time // linger for more refusals; for more 2xx
+	a, b   instant // retransmit the INVITE; give up
+	c      instant // longest a call may ring
+	p      instant // try another place, if there is one: nothing has come
+	d, m   instant // linger for more refusals; for more 2xx
 	every  time.Duration
 }
 
 // start sends the INVITE.
-func (t *ict) start(now time.Time) todo {
+func (t *ict) start(now instant) todo {
 	t.state, t.every = calling, t.timers.T1
 	if t.b, t.c = now.Add(64*t.timers.T1), now.Add(t.timers.C); !t.stream {
 		t.a = now.Add(t.every)
@@ -25,7 +25,7 @@ func (t *ict) start(now time.Time) todo {
 }
 
 // answer is an answer of the callee.
-func (t *ict) answer(now time.Time, status int) todo {
+func (t *ict) answer(now instant, status int) todo {
 	switch {
 	case t.state == completed && status >= 300:
 		return doAck
@@ -43,10 +43,10 @@ func (t *ict) answer(now time.Time, status int) todo {
 		t.state, t.c = proceeding, now.Add(t.timers.C)
 		return doPass
 	case status < 300:
-		t.state, t.c, t.m = accepted, time.Time{}, now.Add(64*t.timers.T1)
+		t.state, t.c, t.m = accepted, 0, now.Add(64*t.timers.T1)
 		return doPass
 	}
-	t.state, t.c, t.d = completed, time.Time{}, now
+	t.state, t.c, t.d = completed, 0, now
 	if !t.stream {
 		t.d = now.Add(max(64*t.timers.T1, 32*time.Second))
 	}
@@ -54,13 +54,13 @@ func (t *ict) answer(now time.Time, status int) todo {
 }
 
 // quiet ends the waiting for a first answer. If one comes, it is one all the same.
-func (t *ict) quiet() { t.a, t.b, t.p = time.Time{}, time.Time{}, time.Time{} }
+func (t *ict) quiet() { t.a, t.b, t.p = 0, 0, 0 }
 
 // fail ends the transaction: the INVITE could not be sent.
 func (t *ict) fail() { *t = ict{timers: t.timers, stream: t.stream, state: terminated} }
 
 // tick looks at the timers.
-func (t *ict) tick(now time.Time) todo {
+func (t *ict) tick(now instant) todo {
 	switch {
 	case due(t.b, now):
 		t.fail()
@@ -69,13 +69,13 @@ func (t *ict) tick(now time.Time) todo {
 		t.fail()
 		return doTimeout | doEnd
 	case due(t.c, now):
-		t.c = time.Time{}
+		t.c = 0
 		return doCancel
 	case due(t.d, now), due(t.m, now):
 		t.fail()
 		return doEnd
 	case due(t.p, now):
-		t.p = time.Time{}
+		t.p = 0
 		return doNext
 	case due(t.a, now):
 		t.every *= 2
@@ -85,7 +85,7 @@ func (t *ict) tick(now time.Time) todo {
 	return 0
 }
 
-func (t *ict) next() time.Time { return earliest(t.a, t.b, t.c, t.p, t.d, t.m) }
+func (t *ict) next() instant { return earliest(t.a, t.b, t.c, t.p, t.d, t.m) }
 
 // nict is the non-INVITE client transaction of RFC 3261 section 17.1.2. Our own
 // CANCEL is one.
@@ -93,12 +93,12 @@ type nict struct {
 	timers  *Timers
 	stream  bool // the transport is reliable
 	state   txState
-	e, f, k time.Time // retransmit; give up; linger
+	e, f, k instant // retransmit; give up; linger
 	every   time.Duration
 }
 
 // start sends the request.
-func (t *nict) start(now time.Time) todo {
+func (t *nict) start(now instant) todo {
 	t.state, t.every = calling, t.timers.T1
 	if t.f = now.Add(64 * t.timers.T1); !t.stream {
 		t.e = now.Add(t.every)
@@ -107,7 +107,7 @@ func (t *nict) start(now time.Time) todo {
 }
 
 // answer is an answer to the request.
-func (t *nict) answer(now time.Time, status int) todo {
+func (t *nict) answer(now instant, status int) todo {
 	switch {
 	case t.state != calling && t.state != proceeding:
 		return 0
@@ -118,7 +118,7 @@ func (t *nict) answer(now time.Time, status int) todo {
 		t.state = proceeding
 		return doPass
 	}
-	t.state, t.e, t.f, t.k = completed, time.Time{}, time.Time{}, now
+	t.state, t.e, t.f, t.k = completed, 0, 0, now
 	if !t.stream {
 		t.k = now.Add(t.timers.T4)
 	}
@@ -129,7 +129,7 @@ func (t *nict) answer(now time.Time, status int) todo {
 func (t *nict) fail() { *t = nict{timers: t.timers, stream: t.stream, state: terminated} }
 
 // tick looks at the timers.
-func (t *nict) tick(now time.Time) todo {
+func (t *nict) tick(now instant) todo {
 	switch {
 	case due(t.f, now), due(t.k, now):
 		t.fail()
@@ -145,4 +145,4 @@ func (t *nict) tick(now time.Time) todo {
 	return 0
 }
 
-func (t *nict) next() time.Time { return earliest(t.e, t.f, t.k) }
+func (t *nict) next() instant { return earliest(t.e, t.f, t.k) }

@@ -12,7 +12,7 @@ func TestICTTimers(t *testing.T) {
 	for _, s := range []float64{0.5, 1.5, 3.5, 7.5, 15.5, 31.5} {
 		a = append(a, moment{seconds(s), doSend})
 	}
-	after := func(s float64) time.Time { return zero.Add(seconds(s)) }
+	after := func(s float64) instant { return zero.Add(seconds(s)) }
 	slow := standard()
 	slow.T1 = 2 * time.Second
 	fast := standard()
@@ -134,7 +134,7 @@ func TestICTEvents(t *testing.T) {
 }
 
 func TestNICTTimers(t *testing.T) {
-	after := func(s float64) time.Time { return zero.Add(seconds(s)) }
+	after := func(s float64) instant { return zero.Add(seconds(s)) }
 	sends := func(all ...float64) (ms []moment) {
 		for _, s := range all {
 			ms = append(ms, moment{seconds(s), doSend})

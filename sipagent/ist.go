@@ -29,33 +29,20 @@ const (
 	terminated
 )
 
-// earliest returns the first of the moments that is set, or zero.
-func earliest(ts ...time.Time) (first time.Time) {
-	for _, t := range ts {
-		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
-			first = t
-		}
-	}
-	return first
-}
-
-// due reports whether a timer has run out.
-func due(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
-
 // ist is the INVITE server transaction of RFC 3261 section 17.2.1 with RFC 6026.
 // It is told what happens and says what to do; it sends nothing.
 type ist struct {
 	timers *Timers
 	stream bool // the transport is reliable
 	state  txState
-	try    time.Time // say 100 Trying; zero once anything has been said
-	g, h   time.Time // retransmit the refusal; give up waiting for its ACK
-	i, l   time.Time // linger for more ACKs; for more 2xx
+	try    instant // say 100 Trying; zero once anything has been said
+	g, h   instant // retransmit the refusal; give up waiting for its ACK
+	i, l   instant // linger for more ACKs; for more 2xx
 	every  time.Duration
 }
 
 // start begins with an INVITE.
-func (t *ist) start(now time.Time) todo {
+func (t *ist) start(now instant) todo {
 	t.state, t.try = proceeding, now.Add(t.timers.Trying)
 	return t.tick(now)
 }
@@ -72,8 +59,8 @@ func (t *ist) invite() todo {
 }
 
 // answer is an answer on its way to the caller.
-func (t *ist) answer(now time.Time, status int) todo {
-	t.try = time.Time{}
+func (t *ist) answer(now instant, status int) todo {
+	t.try = 0
 	switch {
 	case t.state == accepted && status/100 == 2:
 		return doSend
@@ -93,10 +80,10 @@ func (t *ist) answer(now time.Time, status int) todo {
 }
 
 // ack is an ACK of the caller, and reports whether it was meant for us.
-func (t *ist) ack(now time.Time) bool {
+func (t *ist) ack(now instant) bool {
 	if t.state == completed {
 		t.state = confirmed
-		t.g, t.h, t.i = time.Time{}, time.Time{}, now
+		t.g, t.h, t.i = 0, 0, now
 		if !t.stream {
 			t.i = now.Add(t.timers.T4)
 		}
@@ -105,10 +92,10 @@ func (t *ist) ack(now time.Time) bool {
 }
 
 // tick looks at the timers.
-func (t *ist) tick(now time.Time) todo {
+func (t *ist) tick(now instant) todo {
 	switch {
 	case due(t.try, now):
-		t.try = time.Time{}
+		t.try = 0
 		return doTry
 	case due(t.h, now), due(t.i, now), due(t.l, now):
 		*t = ist{timers: t.timers, stream: t.stream, state: terminated}
@@ -121,7 +108,7 @@ func (t *ist) tick(now time.Time) todo {
 	return 0
 }
 
-func (t *ist) next() time.Time { return earliest(t.try, t.g, t.h, t.i, t.l) }
+func (t *ist) next() instant { return earliest(t.try, t.g, t.h, t.i, t.l) }
 
 // nist is the non-INVITE server transaction of RFC 3261 section 17.2.2. It never
 // answers by itself (RFC 4320).
@@ -129,7 +116,7 @@ type nist struct {
 	timers *Timers
 	stream bool // the transport is reliable
 	state  txState
-	j      time.Time // linger for more requests
+	j      instant // linger for more requests
 }
 
 // request is a retransmitted request.
@@ -141,7 +128,7 @@ func (t *nist) request() todo {
 }
 
 // answer is an answer on its way to the sender.
-func (t *nist) answer(now time.Time, status int) todo {
+func (t *nist) answer(now instant, status int) todo {
 	switch {
 	case t.state != calling && t.state != proceeding:
 		return 0
@@ -156,10 +143,10 @@ func (t *nist) answer(now time.Time, status int) todo {
 	return doSend
 }
 
-func (t *nist) next() time.Time { return t.j }
+func (t *nist) next() instant { return t.j }
 
 // tick looks at the timer.
-func (t *nist) tick(now time.Time) {
+func (t *nist) tick(now instant) {
 	if due(t.j, now) {
 		*t = nist{timers: t.timers, stream: t.stream, state: terminated}
 	}

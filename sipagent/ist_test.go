@@ -7,7 +7,7 @@ import (
 )
 
 // zero is when the transactions of these tests begin.
-var zero = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+const zero = instant(time.Hour)
 
 // standard are the timers of RFC 3261 table 4, with the shortest timer C.
 func standard() *Timers {
@@ -17,8 +17,8 @@ func standard() *Timers {
 
 // machine is what the state machines have in common.
 type machine interface {
-	tick(now time.Time) todo
-	next() time.Time
+	tick(now instant) todo
+	next() instant
 }
 
 // moment is one at which a state machine wants something done.

@@ -22,8 +22,8 @@ type prober struct {
 
 	mu     sync.Mutex
 	client nict
-	began  time.Time // when the OPTIONS left that is under way
-	ask    time.Time // when the next one does; zero: one is under way
+	began  instant // when the OPTIONS left that is under way
+	ask    instant // when the next one does; zero: one is under way
 	token  token
 	sent   []byte
 	wire   *stream // that will tell if it ends before there is an answer
@@ -35,8 +35,8 @@ func (a *Agent) probe(x *place, every time.Duration) {
 	if every == 0 {
 		return
 	}
-	p := &prober{agent: a, place: x, every: every, client: nict{timers: &a.timers}, ask: a.now()}
-	p.alarm.call = p.fire
+	p := &prober{agent: a, place: x, every: every, client: nict{timers: &a.timers}, ask: now()}
+	p.alarm.whose = p
 	x.prober.Store(p)
 	a.clock.set(&p.alarm, p.ask)
 }
@@ -55,7 +55,7 @@ func (p *prober) hurry() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.ask.IsZero() && !p.ended {
-		p.ask = p.agent.now()
+		p.ask = now()
 		p.agent.clock.set(&p.alarm, p.ask)
 	}
 }
@@ -73,7 +73,7 @@ func (p *prober) fire() {
 func (p *prober) due() (silent bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.agent.now()
+	now := now()
 	switch {
 	case p.ended:
 		return false
@@ -95,10 +95,10 @@ func (p *prober) due() (silent bool) {
 func (p *prober) way() way { return way{socket: p.place.link.socket, addr: p.place.addr} }
 
 // begin sends a new OPTIONS.
-func (p *prober) begin(now time.Time) {
+func (p *prober) begin(now instant) {
 	_, _ = rand.Read(p.token[:]) // never fails
 	p.agent.probes.Store(p.token, p)
-	p.began, p.ask = now, time.Time{}
+	p.began, p.ask = now, 0
 	p.sent = p.options()
 	p.client.stream = p.place.link.socket.transport.reliable()
 	p.client.start(now)
@@ -132,7 +132,7 @@ func (p *prober) options() []byte {
 
 // later ends the OPTIONS that is under way and says when the next one leaves:
 // sooner to a place that is down, and never in step with others.
-func (p *prober) later(now time.Time, down bool) {
+func (p *prober) later(now instant, down bool) {
 	p.agent.probes.Delete(p.token)
 	p.client.fail()
 	if p.wire != nil {
@@ -168,7 +168,7 @@ func (p *prober) answered(w *work) {
 func (p *prober) over(status int) (took time.Duration, final bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.agent.now()
+	now := now()
 	if p.client.answer(now, status)&doPass == 0 || status < 200 {
 		return 0, false
 	}
@@ -213,7 +213,7 @@ func (p *prober) gaveUp() bool {
 	if p.ended || p.client.state != calling && p.client.state != proceeding {
 		return false
 	}
-	p.later(p.agent.now(), true)
+	p.later(now(), true)
 	p.arm()
 	return true
 }

@@ -2,19 +2,18 @@ package sipagent
 
 import (
 	"testing"
-	"time"
 )
 
 // Over a stream nothing is sent again, and nobody waits for what cannot come:
 // there are no timers A, E and G, and D, I, J and K are zero (RFC 3261 section 17).
 func TestTransactionsOverStreams(t *testing.T) {
 	timers := Timers{}.withDefaults()
-	now := time.Unix(0, 0)
+	now := zero
 	last := now.Add(64 * timers.T1)
 	t.Run("INVITE client", func(t *testing.T) {
 		c := ict{timers: &timers, stream: true}
 		c.start(now)
-		if next := c.next(); !next.Equal(last) { // timer B
+		if next := c.next(); next != last { // timer B
 			t.Errorf("after the INVITE: %v, want %v", next.Sub(now), last.Sub(now))
 		}
 		if do := c.answer(now, 486); do != doPass|doAck || c.tick(now) != doEnd || !c.next().IsZero() {
@@ -22,13 +21,13 @@ func TestTransactionsOverStreams(t *testing.T) {
 		}
 		c = ict{timers: &timers, stream: true}
 		c.start(now)
-		if c.answer(now, 200); !c.next().Equal(last) { // timer M
+		if c.answer(now, 200); c.next() != last { // timer M
 			t.Errorf("a 2xx: %v, want %v", c.next().Sub(now), last.Sub(now))
 		}
 	})
 	t.Run("INVITE server", func(t *testing.T) {
 		s := ist{timers: &timers, stream: true, state: proceeding}
-		if do := s.answer(now, 486); do != doSend || !s.next().Equal(last) { // timer H
+		if do := s.answer(now, 486); do != doSend || s.next() != last { // timer H
 			t.Errorf("a refusal: %b, %v; want %v", do, s.next().Sub(now), last.Sub(now))
 		}
 		if !s.ack(now) || s.tick(now) != doEnd || s.state != terminated {
@@ -38,7 +37,7 @@ func TestTransactionsOverStreams(t *testing.T) {
 	t.Run("client", func(t *testing.T) {
 		c := nict{timers: &timers, stream: true}
 		c.start(now)
-		if next := c.next(); !next.Equal(last) { // timer F
+		if next := c.next(); next != last { // timer F
 			t.Errorf("after the request: %v, want %v", next.Sub(now), last.Sub(now))
 		}
 		if do := c.answer(now, 200); do != doPass || c.tick(now) != doEnd || !c.next().IsZero() {
@@ -60,7 +59,7 @@ func TestTransactionsOverStreams(t *testing.T) {
 		if stream {
 			want = now
 		}
-		if next := s.next(); !next.Equal(want) {
+		if next := s.next(); next != want {
 			t.Errorf("stream %v: over after %v, want %v", stream, next.Sub(now), want.Sub(now))
 		}
 		if s.tick(want.Add(-1)); s.state != completed {

@@ -41,7 +41,7 @@ type work struct {
 
 // now is the time for all that the handling does; to ask the system each time would
 // cost more than some of that does.
-func (w *work) now() time.Time { return w.at }
+func (w *work) now() instant { return instantOf(w.at) }
 
 // hop is where a request goes next.
 type hop struct {

@@ -2,7 +2,6 @@ package sipagent
 
 import (
 	"context"
-	"time"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -23,16 +22,16 @@ type setup struct {
 	fork
 	failover
 
-	came      time.Time         // the INVITE
+	came      instant           // the INVITE
 	reason    []byte            // Reason headers of the caller's CANCEL
 	left      screening.Party   // who gave the call up before it was answered: the caller by CANCEL, we for ringing too long; empty: nobody
-	rang      time.Time         // when a phone began to ring; zero: none did
+	rang      instant           // when a phone began to ring; zero: none did
 	outcome   outcome           // what was decided
 	untold    *screening.Ending // the end of a call that is not decided yet; nil: it has not ended, or that was told
 	round     string            // counted in rounds; empty: not
 	less      thrift            // what is left out of what we add, so that it fits
 	hurried   bool              // its source is over its limits: no lookup
-	giveUp    time.Time         // when the caller gets an answer, whoever else does not give one
+	giveUp    instant           // when the caller gets an answer, whoever else does not give one
 	stopQuery context.CancelFunc
 }
 
@@ -64,7 +63,7 @@ func (w *work) invite() {
 		w.full.Add(1)
 		w.reply(w.peer.sorry(w.limits.FullStatus), nil)
 		if w.peer.trunk {
-			w.recordFull(newCall(&w.msg, req.Recipient, w.peer, w.now()))
+			w.recordFull(newCall(&w.msg, req.Recipient, w.peer, w.at))
 		}
 		return
 	}
@@ -73,7 +72,7 @@ func (w *work) invite() {
 	s.begins(w)
 	if w.peer.trunk {
 		s.outcome = outcomeUndecided
-		c := newCall(s.msg, req.Recipient, w.peer, w.now())
+		c := newCall(s.msg, req.Recipient, w.peer, w.at)
 		if w.peer.turns && s.comesRound(w, c) {
 			return
 		}
@@ -82,7 +81,7 @@ func (w *work) invite() {
 	}
 	s.forward(w, nil)
 	if s.to.link != nil && w.dialer != nil {
-		w.dialer.Dialed(s.to.peer.name, called(req.Recipient), w.now())
+		w.dialer.Dialed(s.to.peer.name, called(req.Recipient), w.at)
 	}
 }
 
@@ -108,7 +107,7 @@ func (w *work) newSetup() *setup {
 		came: w.now(),
 	}
 	s.giveUp = s.came.Add(64 * w.timers.T1)
-	s.alarm.call = s.fire
+	s.alarm.whose = s
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.isFull() {
@@ -146,7 +145,7 @@ func (s *setup) forward(w *work, d *screening.Decision) {
 		s.respond(w, s.unreachable(), "", nil)
 		return
 	}
-	s.giveUp = time.Time{}
+	s.giveUp = 0
 	s.remember(to, d)
 	if s.sendTo(w, to, d) != nil {
 		s.undelivered(w, false)
@@ -320,7 +319,7 @@ func (s *setup) answered(w *work, index byte) {
 	s.agent.heard(s.to.place, m.Status)
 	do := s.client.answer(w.now(), m.Status)
 	if m.Status >= 200 {
-		s.giveUp = time.Time{}
+		s.giveUp = 0
 	}
 	if do&doAck != 0 {
 		s.acknowledge(w)

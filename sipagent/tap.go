@@ -46,7 +46,7 @@ func (w *work) tapIn() {
 	}
 	defer w.recovered()
 	w.tap.Message(Message{
-		Call: w.msg.Value(wire.CallID), At: w.now(), Transport: w.in.transport.String(),
+		Call: w.msg.Value(wire.CallID), At: w.at, Transport: w.in.transport.String(),
 		From: w.src, To: w.face(w.in, w.src), Raw: w.msg.Raw,
 	})
 }
@@ -65,7 +65,7 @@ func (a *Agent) tapOut(to way, b []byte) {
 		to.addr = to.stream.remote
 	}
 	a.tap.Message(Message{
-		Call: call, At: a.now(), Transport: to.socket.transport.String(),
+		Call: call, At: time.Now(), Transport: to.socket.transport.String(),
 		From: a.face(to.socket, to.addr), To: to.addr, Raw: b,
 	})
 }

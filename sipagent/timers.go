@@ -9,14 +9,11 @@ import (
 	"callscreen/screening"
 )
 
-// now is the time of this moment; timers run on its monotonic clock.
-func (a *Agent) now() time.Time { return time.Now() }
-
 // borrow gives a work to whoever handles a request outside a reading goroutine;
 // done takes it back and ends a panic, so it is to be deferred.
 func (a *Agent) borrow(t *transaction) (w *work, done func()) {
 	w = a.works.Get().(*work)
-	w.at, w.in, w.stream, w.peer, w.src, w.tok = a.now(), t.in, t.reply.stream, t.from, t.src, t.token
+	w.at, w.in, w.stream, w.peer, w.src, w.tok = time.Now(), t.in, t.reply.stream, t.from, t.src, t.token
 	w.forgetEdits()
 	return w, func() {
 		if v := recover(); v != nil {
@@ -65,7 +62,7 @@ func (s *setup) fire() {
 	defer done()
 	s.mu.Lock()
 	defer s.unlock()
-	s.armed = time.Time{}
+	s.armed = 0
 	now := w.now()
 	s.tickAside(w, now)
 	s.tickClient(w, now)
@@ -74,7 +71,7 @@ func (s *setup) fire() {
 		_ = w.send(s.to.way(), s.cancel) // counted
 	}
 	if due(s.giveUp, now) {
-		s.giveUp = time.Time{}
+		s.giveUp = 0
 		s.client.fail()
 		s.timeOut(w)
 	}
@@ -88,7 +85,7 @@ func (s *setup) fire() {
 	}
 }
 
-func (s *setup) tickClient(w *work, now time.Time) {
+func (s *setup) tickClient(w *work, now instant) {
 	do := s.client.tick(now)
 	if do&doSend != 0 {
 		w.again(inviteLeft)
@@ -171,7 +168,7 @@ func (a *Agent) endSetups() {
 	for _, x := range left {
 		x.mu.Lock()
 		x.client.fail()
-		x.server.j = time.Time{}
+		x.server.j = 0
 		x.unlock()
 	}
 }

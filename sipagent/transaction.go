@@ -21,7 +21,7 @@ type transaction struct {
 	leg
 	last  []byte // the last answer that went back
 	alarm alarm
-	armed time.Time // when the alarm rings; zero when it does not
+	armed instant // when the alarm rings; zero when it does not
 }
 
 // leg is the way of a request to where it goes.
@@ -63,7 +63,7 @@ const tcpRest = 10 * time.Minute
 func (t *transaction) retry(who waiter, opened bool) bool {
 	switch {
 	case t.spare != nil && !opened:
-		t.to.peer.noTCP.Store(t.agent.now().Add(tcpRest).Unix())
+		t.to.peer.noTCP.Store(time.Now().Add(tcpRest).Unix())
 		t.to.link = t.to.overUDP()
 		t.sent, t.spare = t.spare, nil
 	case opened && !t.retried:
@@ -77,11 +77,11 @@ func (t *transaction) retry(who waiter, opened bool) bool {
 // takesTCP reports whether a request that is too long for UDP shall be tried
 // over TCP.
 func (w *work) takesTCP(to hop, length int) bool {
-	return to.tcp != nil && length > w.limits.UDPBytes && to.peer.noTCP.Load() < w.now().Unix()
+	return to.tcp != nil && length > w.limits.UDPBytes && to.peer.noTCP.Load() < w.at.Unix()
 }
 
 // arm makes the alarm ring no later than next; zero changes nothing.
-func (t *transaction) arm(next time.Time) {
+func (t *transaction) arm(next instant) {
 	if !next.IsZero() && (t.armed.IsZero() || next.Before(t.armed)) {
 		t.armed = next
 		t.agent.clock.set(&t.alarm, next)

@@ -77,7 +77,7 @@ func TestTimersStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newTimedRig(t, allowed)
 		hold := make(chan struct{})
-		r.agent.clock.set(&alarm{call: func() { <-hold }}, time.Now().Add(time.Second))
+		r.agent.clock.set(&alarm{whose: ringing(func() { <-hold })}, now().Add(time.Second))
 		var got []string
 		for range 3 {
 			time.Sleep(10 * time.Second)

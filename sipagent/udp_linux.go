@@ -24,7 +24,7 @@ type udpSocket struct {
 	deaf    atomic.Bool  // nothing is read any more
 	closed  atomic.Bool
 	errors  atomic.Bool // there may be datagrams of ours that came back
-	yielded time.Time   // the reader's own
+	yielded instant     // the reader's own
 }
 
 // tick is how often a reader that gets nothing looks whether to go on. To wake it
@@ -76,7 +76,7 @@ func duplicate(fd int) (int, error) {
 func (s *udpSocket) ReadFromUDPAddrPort(b []byte) (n int, src netip.AddrPort, err error) {
 	s.using.RLock()
 	defer s.using.RUnlock()
-	if now := time.Now(); now.Sub(s.yielded) > slice {
+	if now := now(); now.Sub(s.yielded) > slice {
 		s.yielded = now
 		runtime.Gosched()
 	}
