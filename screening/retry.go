@@ -1,6 +1,7 @@
 package screening
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ const maxRefused = 8192
 type retries struct {
 	mu      sync.Mutex
 	refused *simplelru.LRU[attempt, *refusedCall]
+	callers [1 << 15]uint16 // how many keys of refused are of a caller, by his hash
 }
 
 // attempt is what two attempts at one call have in common: the caller, and the
@@ -33,8 +35,16 @@ type refusedCall struct {
 }
 
 func newRetries() *retries {
-	l, _ := simplelru.NewLRU[attempt, *refusedCall](maxRefused, nil) // fails for a size below one only
-	return &retries{refused: l}
+	r := &retries{}
+	forgotten := func(a attempt, _ *refusedCall) { *r.keysOf(a.caller)-- }
+	r.refused, _ = simplelru.NewLRU(maxRefused, forgotten) // fails for a size below one only
+	return r
+}
+
+// keysOf returns the count of a caller's keys. Most callers have none, so that they
+// need not be looked for.
+func (r *retries) keysOf(caller string) *uint16 {
+	return &r.callers[hash(caller)%uint64(len(r.callers))]
 }
 
 // attempts returns what a call of n can be known by again; the second is zero for a
@@ -57,9 +67,13 @@ func (r *retries) note(d *Decision, p *Policy, called string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, a := range attempts(d.Number, &d.Call, called) {
-		if a != (attempt{}) {
-			r.refused.Add(a, refused)
+		if a == (attempt{}) {
+			continue
 		}
+		if !r.refused.Contains(a) {
+			*r.keysOf(a.caller)++
+		}
+		r.refused.Add(a, refused)
 	}
 	for {
 		_, last, ok := r.refused.GetOldest()
@@ -84,7 +98,7 @@ func (r *retries) forget() {
 func (r *retries) find(f *Facts, p *Policy, called string) *Decision {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.refused.Len() == 0 {
+	if *r.keysOf(cmp.Or(f.Number.Digits, f.Call.From)) == 0 {
 		return nil
 	}
 	for _, a := range attempts(f.Number, &f.Call, called) {

@@ -159,6 +159,13 @@ func TestRefusalsAreForgotten(t *testing.T) {
 	if n := r.refused.Len(); n != 2 {
 		t.Errorf("%d are remembered behind their time, want 2", n)
 	}
+	keys := 0
+	for _, n := range r.callers {
+		keys += int(n)
+	}
+	if keys != 2 {
+		t.Errorf("%d keys are counted, want 2", keys)
+	}
 }
 
 // Who erases a number erases the refusals too that hold it.
