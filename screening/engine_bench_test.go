@@ -76,3 +76,15 @@ func BenchmarkStripLabel(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkExecute(b *testing.B) {
+	t, err := ParseTemplate(defaultLabel)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := Reputation{Category: CategorySales, Label: "推销", Marks: 3475}
+	b.ReportAllocs()
+	for b.Loop() {
+		t.Execute(r)
+	}
+}

@@ -132,7 +132,7 @@ func (t *Template) String() string { return t.source }
 func (t *Template) Execute(r Reputation) string {
 	var b strings.Builder
 	for _, p := range t.parts {
-		switch value := t.of(p, r); {
+		switch value := t.of(p, &r); {
 		case p.name == "":
 			b.WriteString(p.text)
 		case value != "":
@@ -145,7 +145,7 @@ func (t *Template) Execute(r Reputation) string {
 }
 
 // of returns the text that p stands for, as far as the template may show it.
-func (t *Template) of(p part, r Reputation) string {
+func (t *Template) of(p part, r *Reputation) string {
 	value := p.of(r)
 	if !t.ascii || ascii(value) {
 		return value
@@ -159,7 +159,7 @@ func (t *Template) of(p part, r Reputation) string {
 }
 
 // of returns the cleaned text that p stands for, empty where r has none.
-func (p part) of(r Reputation) string {
+func (p part) of(r *Reputation) string {
 	switch p.name {
 	case "label":
 		return tidy(CleanText(r.Label, maxText))
@@ -170,7 +170,7 @@ func (p part) of(r Reputation) string {
 	case "category":
 		return tidy(CleanText(string(r.Category), maxText))
 	case "marks":
-		if r.Marks > 0 && (part{name: "label"}.of(r) != "" || r.Category != "") {
+		if r.Marks > 0 && (r.Category != "" || part{name: "label"}.of(r) != "") {
 			return strconv.Itoa(r.Marks)
 		}
 	}
