@@ -73,11 +73,11 @@ func (s *setup) answeredFinally(w *work, status int, from screening.Party) {
 }
 
 // record keeps a decision, and behind it the end of a call that it came too late for.
-func (s *setup) record(w *work, d screening.Decision) {
+func (s *setup) record(w *work, d *screening.Decision) {
 	if w.recorder == nil {
 		return
 	}
-	w.recorder.Record(d)
+	w.recorder.Record(*d)
 	if s.untold != nil {
 		w.ended(*s.untold)
 	}

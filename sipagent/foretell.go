@@ -26,7 +26,7 @@ func Foretell(o Options, d screening.Decision) []string {
 	if v.Action == screening.Divert && oneLine(v.Target) {
 		first = "INVITE " + v.Target + " SIP/2.0"
 	}
-	headers := append(a.verdictHeaders(d), a.wanted(v)...)
+	headers := append(a.verdictHeaders(&d), a.wanted(v)...)
 	if label := a.labelOf(v); label != "" {
 		shown := d.Call.Name
 		if shown == "" && !d.Call.Withheld {

@@ -18,7 +18,7 @@ const maxName = 79
 // the name of one header and ignores the others', and takes an empty name of the
 // one it prefers. A header without a name then gets the one of From, else the
 // number, else the label alone.
-func (w *work) putNames(m *wire.Message, from *peer, d screening.Decision, less thrift) bool {
+func (w *work) putNames(m *wire.Message, from *peer, d *screening.Decision, less thrift) bool {
 	label := w.labelOf(d.Verdict)
 	caller, _ := wire.ReadAddress(m.Raw, m.First(wire.From).Value)
 	own := w.ownName(m, caller)
@@ -171,7 +171,7 @@ func escapes(b []byte) bool {
 }
 
 // putVerdict adds the headers that tell the PBX's dialplan what was decided.
-func (w *work) putVerdict(m *wire.Message, d screening.Decision, less thrift) {
+func (w *work) putVerdict(m *wire.Message, d *screening.Decision, less thrift) {
 	for _, h := range w.verdictHeaders(d) {
 		if !less.leavesOut(h.name) {
 			w.insert(m.Body-2, h.name, ": ", h.value, "\r\n")
@@ -181,7 +181,7 @@ func (w *work) putVerdict(m *wire.Message, d screening.Decision, less thrift) {
 
 // verdictHeaders are the headers that tell what was decided, and why; and by which
 // trunk the call came, if there are several, since the PBX gets all calls from us.
-func (a *Agent) verdictHeaders(d screening.Decision) []header {
+func (a *Agent) verdictHeaders(d *screening.Decision) []header {
 	all := []header{{"X-Call-Screen", outcomeNames[outcomeOf(d)] + ";rule=" + d.Verdict.Rule}}
 	if c := d.Reputation.Category; c != "" {
 		all = append(all, header{"X-Spam-Class", string(c)}, header{"X-Spam-Count", strconv.Itoa(d.Reputation.Marks)},

@@ -87,7 +87,7 @@ const (
 
 var outcomeNames = [outcomes]string{"none", "undecided", "allow", "tag", "divert", "reject", "error"}
 
-func outcomeOf(d screening.Decision) outcome {
+func outcomeOf(d *screening.Decision) outcome {
 	switch d.Verdict.Action {
 	case screening.Tag:
 		return outcomeTag

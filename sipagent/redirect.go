@@ -50,10 +50,10 @@ func (s *setup) redirect(w *work, d *screening.Decision) {
 		return
 	}
 	extra := []header{{"Contact", "<" + to + ">"}}
-	if name := w.assertion(s.msg, s.from, *d); name != "" {
+	if name := w.assertion(s.msg, s.from, d); name != "" {
 		extra = append(extra, header{"P-Asserted-Identity", name})
 	}
-	extra = append(append(extra, w.verdictHeaders(*d)...), w.wanted(d.Verdict)...)
+	extra = append(append(extra, w.verdictHeaders(d)...), w.wanted(d.Verdict)...)
 	s.respond(w, 302, "", extra)
 }
 
@@ -76,7 +76,7 @@ func (p *peer) onward(m *wire.Message, t token) string {
 // assertion is the caller's identity with the label of a decision in its name, for
 // the trunk to put into the call; empty without a label, or where the carrier has
 // signed the name.
-func (w *work) assertion(m *wire.Message, from *peer, d screening.Decision) string {
+func (w *work) assertion(m *wire.Message, from *peer, d *screening.Decision) string {
 	label := w.labelOf(d.Verdict)
 	if label == "" || namesSigned(m) {
 		return ""

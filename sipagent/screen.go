@@ -12,16 +12,18 @@ import (
 // background while the caller hears that we are trying.
 func (s *setup) screen(w *work, c screening.Call) {
 	if w.draining.Load() {
-		s.decided(w, w.unscreened(c, "shutting down"))
+		d := w.unscreened(c, "shutting down")
+		s.decided(w, &d)
 		return
 	}
 	if d, ok := w.screenNow(c); ok {
-		s.decided(w, d)
+		s.decided(w, &d)
 		return
 	}
 	if s.hurried {
 		w.overLimit.Add(1)
-		s.decided(w, w.unscreened(c, "over limits"))
+		d := w.unscreened(c, "over limits")
+		s.decided(w, &d)
 		return
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -33,7 +35,7 @@ func (s *setup) screen(w *work, c screening.Call) {
 		defer done()
 		s.mu.Lock()
 		defer s.unlock()
-		s.decided(w, d)
+		s.decided(w, &d)
 	})
 }
 
@@ -88,7 +90,7 @@ func (w *work) recordFull(c screening.Call) {
 
 // decided records a decision and carries it out, unless the caller has left. If
 // that breaks, the call goes on as it came.
-func (s *setup) decided(w *work, d screening.Decision) {
+func (s *setup) decided(w *work, d *screening.Decision) {
 	defer func() {
 		if v := recover(); v != nil {
 			s.agent.drop(dropPanic)
@@ -109,12 +111,12 @@ func (s *setup) decided(w *work, d screening.Decision) {
 		s.refuse(w, v)
 		return
 	}
-	s.forward(w, &d)
+	s.forward(w, d)
 }
 
 // act edits what the decision changes on the wire. In observe mode that is
 // nothing.
-func (s *setup) act(w *work, d screening.Decision) {
+func (s *setup) act(w *work, d *screening.Decision) {
 	if d.Mode != screening.Enforce {
 		return
 	}

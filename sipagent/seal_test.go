@@ -304,7 +304,7 @@ func FuzzRestore(f *testing.F) {
 		}
 		own := bytes.Clone(w.msg.Value(wire.From))
 		p := &peer{trunk: true}
-		w.putNames(&w.msg, p, screening.Decision{
+		w.putNames(&w.msg, p, &screening.Decision{
 			Number: screening.Number{Digits: "13041439112"}, Verdict: screening.Verdict{Action: screening.Tag, Label: label},
 		}, wholly)
 		undo := w.undo

@@ -173,7 +173,7 @@ func (s *setup) passOn(w *work, to hop, d *screening.Decision) []byte {
 	w.countHop(m)
 	w.strip(m, s.from)
 	if d != nil {
-		s.act(w, *d)
+		s.act(w, d)
 	}
 	w.pushVia(m, s.via, s.src, to.link, s.branch(to))
 	if m.ToTag.Empty() {
