@@ -116,15 +116,14 @@ func misread(data []byte, err error) []Error {
 	return found
 }
 
-// wideIn returns what to write for the first wide sign of a key, or for one at an
-// end of a value; nothing where there is none. In quotes, and within a text, they are part of it.
+// wideIn returns what to write for the first wide sign of a key, or for the one that a
+// value begins with; nothing where there is none. In quotes, and within a text, they are part of it.
 func wideIn(n *yaml.Node, key bool) string {
-	text := []rune(n.Value)
 	if n.Kind != yaml.ScalarNode || n.Style&quoted != 0 {
 		return ""
 	}
-	for i, r := range text {
-		if narrow(r) != 0 && (key || i == 0 || i == len(text)-1) {
+	for i, r := range n.Value {
+		if narrow(r) != 0 && (key || i == 0) {
 			return wideHint(r) + " for the full-width " + wideName(r)
 		}
 	}

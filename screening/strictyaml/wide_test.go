@@ -19,7 +19,7 @@ func TestWideSigns(t *testing.T) {
 		{"name：x", "f:1:5: a full-width ：: write : and a space"},
 		{"boss: {owner：a}", `f:1:8: unknown key "owner：a": write : and a space for the full-width ：`},
 		{"open: true。", `f:1:7: open is "true。", not true or false: write true or false`},
-		{"open: true，", `f:1:7: open is "true，", not true or false: write , for the full-width ，`},
+		{"open: true，", `f:1:7: open is "true，", not true or false: write true or false`},
 		{"phones: “3”", `f:1:9: phones is "“3”", not a whole number: write a straight " for the full-width “`},
 		{"numbers: ［1］\nkeep: 3 天", `f:2:7: keep is "3 天", not a time: ` + times},
 		{"name: 你好，世界：“x”\nnumbers: [\"a，b\"]", "<nil>"},
