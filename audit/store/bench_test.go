@@ -111,8 +111,8 @@ func stock(b *testing.B, s *Store, n int) time.Duration {
 		batch := &batch{Writer: "bench", Seq: seq}
 		for range min(512, n-o.n) {
 			d := o.call()
-			batch.add(&item{decision: d}, full)
-			batch.add(&item{ending: screening.Ending{Call: d.Call.ID, At: d.Call.At.Add(9 * time.Second), Status: []int{200, 200, 486, 487}[o.r.Intn(4)]}}, full)
+			batch.add(item{decision: &d}, full)
+			batch.add(item{ending: screening.Ending{Call: d.Call.ID, At: d.Call.At.Add(9 * time.Second), Status: []int{200, 200, 486, 487}[o.r.Intn(4)]}}, full)
 		}
 		for tries := 0; ; tries++ { // another process may keep the disk busy
 			_, _, err := c.apply(batch)

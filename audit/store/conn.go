@@ -29,6 +29,7 @@ type conn struct {
 	end      *sql.Stmt
 	hour     *sql.Stmt
 	prepared []*sql.Stmt
+	postgres bool // else it is SQLite
 }
 
 const (
@@ -72,7 +73,7 @@ func newConn(ctx context.Context, db *sql.DB, postgres bool) (*conn, error) {
 	if postgres {
 		verb, placeholder = "INSERT", func(i int) string { return "$" + strconv.Itoa(i) }
 	}
-	c := &conn{db: db}
+	c := &conn{db: db, postgres: postgres}
 	for _, p := range []struct {
 		to   **sql.Stmt
 		text string
@@ -156,8 +157,14 @@ func (t *transaction) takeTurn(b *batch) (bool, error) {
 	return n > 0, err
 }
 
+// exec runs a statement until ctx ends. SQLite's ends soon by itself, since BEGIN has
+// taken the lock, and a goroutine to interrupt it would cost as much again.
 func (t *transaction) exec(stmt *sql.Stmt, args ...any) (sql.Result, error) {
-	return t.tx.StmtContext(t.ctx, stmt).ExecContext(t.ctx, args...)
+	ctx := t.ctx
+	if !t.postgres {
+		ctx = context.WithoutCancel(ctx)
+	}
+	return t.tx.StmtContext(ctx, stmt).ExecContext(ctx, args...)
 }
 
 // endings go first: none is of a call in the same batch.

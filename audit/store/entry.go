@@ -22,10 +22,10 @@ type batch struct {
 }
 
 // add adds an item. An ending goes into its call's row where the batch has that.
-func (b *batch) add(i *item, p audit.Privacy) {
+func (b *batch) add(i item, p audit.Privacy) {
 	b.Items++
-	if i.ending.Call == "" {
-		r := newRow(&i.decision, p)
+	if i.decision != nil {
+		r := newRow(i.decision, p)
 		if b.last == nil {
 			b.last = map[string]*row{}
 		}

@@ -40,7 +40,7 @@ func TestGather(t *testing.T) {
 					}
 				})
 				first := <-s.queue
-				b := w.gather(&first)
+				b := w.gather(first)
 				if took := time.Since(start); b.Items != tt.items || took > tt.took {
 					t.Errorf("%d items after %v; want %d within %v", b.Items, took, tt.items, tt.took)
 				}
@@ -63,7 +63,7 @@ func TestGatherWhatIsLeft(t *testing.T) {
 		close(s.queue)
 		start := time.Now()
 		first := <-s.queue
-		if b := w.gather(&first); b.Items != 3 || time.Since(start) > 0 {
+		if b := w.gather(first); b.Items != 3 || time.Since(start) > 0 {
 			t.Errorf("%d items after %v; want 3 at once", b.Items, time.Since(start))
 		}
 	})

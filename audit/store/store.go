@@ -54,8 +54,8 @@ type Store struct {
 
 // item is what waits to be written: a decision, or else an ending.
 type item struct {
-	decision screening.Decision
-	ending   screening.Ending // of a call, when it names one
+	decision *screening.Decision
+	ending   screening.Ending
 }
 
 // Open returns a Store that is ready to record, or says which option is wrong or
@@ -128,7 +128,7 @@ func (o Options) privacy() audit.Privacy {
 
 // Record queues a call to be written and returns at once. When the queue is full or
 // the Store closed, the call is lost and counted.
-func (s *Store) Record(d screening.Decision) { s.put(item{decision: d}) }
+func (s *Store) Record(d screening.Decision) { s.put(item{decision: &d}) }
 
 // Ended queues news of a call that was recorded, under the terms of Record. News
 // of a call that was not is forgotten.

@@ -34,6 +34,11 @@ func example(n int) screening.Decision {
 	}
 }
 
+func decided(n int) item {
+	d := example(n)
+	return item{decision: &d}
+}
+
 // open opens a Store that is connected, and closes it behind the test.
 func open(t testing.TB, o Options) *Store {
 	t.Helper()
@@ -256,11 +261,11 @@ func TestRecordsGrow(t *testing.T) {
 func TestBatchesGrow(t *testing.T) {
 	for _, tt := range news {
 		b := &batch{}
-		b.add(&item{decision: example(0)}, full)
-		b.add(&item{decision: example(1)}, full)
+		b.add(decided(0), full)
+		b.add(decided(1), full)
 		for _, e := range tt.endings {
 			e.Call = example(0).Call.ID
-			b.add(&item{ending: e}, full)
+			b.add(item{ending: e}, full)
 		}
 		r := b.Rows[0]
 		got := audit.Record{
@@ -274,9 +279,9 @@ func TestBatchesGrow(t *testing.T) {
 
 func TestNewsIsOfTheLastCallOfABatch(t *testing.T) {
 	b := &batch{}
-	b.add(&item{decision: example(0)}, full)
-	b.add(&item{decision: example(0)}, full)
-	b.add(&item{ending: screening.Ending{Call: example(0).Call.ID, At: noon, Status: 200}}, full)
+	b.add(decided(0), full)
+	b.add(decided(0), full)
+	b.add(item{ending: screening.Ending{Call: example(0).Call.ID, At: noon, Status: 200}}, full)
 	if b.Rows[0].Final != 0 || b.Rows[1].Final != 200 {
 		t.Errorf("finals are %d, %d; want 0, 200", b.Rows[0].Final, b.Rows[1].Final)
 	}

@@ -48,7 +48,7 @@ func (w *writer) run(ctx context.Context) {
 				w.close()
 				return
 			}
-			w.keep(ctx, w.gather(&i))
+			w.keep(ctx, w.gather(i))
 		case c := <-w.connected:
 			w.adopt(c)
 		case <-w.retry.C:
@@ -105,7 +105,7 @@ func (w *writer) adopt(c *conn) {
 
 // gather makes a batch of first and what comes behind it. A large one costs less a
 // call, the more so as many calls end within it; to be woken by each costs most.
-func (w *writer) gather(first *item) *batch {
+func (w *writer) gather(first item) *batch {
 	w.seq++
 	b := &batch{Writer: w.id, Seq: w.seq}
 	b.add(first, w.store.privacy)
@@ -125,7 +125,7 @@ func (w *writer) take(b *batch) bool {
 			if !ok {
 				return false
 			}
-			b.add(&i, w.store.privacy)
+			b.add(i, w.store.privacy)
 		default:
 			return true
 		}
@@ -140,7 +140,7 @@ func (w *writer) flush(ctx context.Context) {
 		if !ok {
 			return
 		}
-		b := w.gather(&i)
+		b := w.gather(i)
 		queued -= b.Items
 		w.keep(ctx, b)
 	}
