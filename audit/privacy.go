@@ -93,7 +93,7 @@ func (p Privacy) Text(s string) string {
 
 // Own rewrites a caller's number in a text of ours, which holds other digits too.
 func (p Privacy) Own(s string, caller screening.Number) string {
-	if p.Level == Full || caller.Digits == "" {
+	if p.Level == Full || caller.Digits == "" || !strings.Contains(s, caller.Digits) {
 		return s
 	}
 	return strings.ReplaceAll(s, caller.Digits, p.Number(caller.Digits))

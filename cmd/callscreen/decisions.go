@@ -16,7 +16,7 @@ type decisions struct {
 // Record keeps d. It does not block as long as the log does not.
 func (r decisions) Record(d screening.Decision) {
 	r.record.Record(d)
-	v := d.Verdict
+	v := &d.Verdict
 	e := r.log.Info().Str("call", printable(d.Call.ID)).Str("trunk", d.Call.Trunk).Object("from", d.Number).Str("rule", v.Rule)
 	if v.Status != 0 {
 		e.Int("status", v.Status)
@@ -27,7 +27,7 @@ func (r decisions) Record(d screening.Decision) {
 	if d.Failed != nil {
 		e.Err(d.Failed)
 	}
-	e.Dur("took", d.Took).Msg(outcome(d))
+	e.Dur("took", d.Took).Msg(outcome(&d))
 }
 
 // Ended keeps how a call went on.
@@ -44,7 +44,7 @@ var (
 	}
 )
 
-func outcome(d screening.Decision) string {
+func outcome(d *screening.Decision) string {
 	if d.Mode == screening.Enforce {
 		return enforced[d.Verdict.Action]
 	}

@@ -40,11 +40,11 @@ type counted struct {
 
 // Record counts the lookup of a call, if there was one.
 func (c counted) Record(d screening.Decision) {
-	c.times.observe(d)
+	c.times.observe(&d)
 	c.Recorder.Record(d)
 }
 
-func (t lookupTimes) observe(d screening.Decision) {
+func (t lookupTimes) observe(d *screening.Decision) {
 	if d.Source == screening.SourceNone && d.Failed == nil || d.Source == screening.SourceList && d.Reputation.Directory == "" {
 		return
 	}

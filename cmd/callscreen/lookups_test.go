@@ -50,7 +50,7 @@ func (p *process) screen(from string, withheld bool) screening.Decision {
 	if !ok {
 		d = p.engine.Screen(context.Background(), call)
 	}
-	p.times.observe(d)
+	p.times.observe(&d)
 	return d
 }
 
