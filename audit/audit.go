@@ -4,7 +4,8 @@
 // It knows decisions and files, and nothing of SIP, HTTP, SQL or policy: it
 // neither asks why a call was judged as it was nor reads back what it wrote.
 // The fields of a line are listed in docs/record.md. The packages below it keep
-// records for questions (store), hand them out (export), and tell others (notify, hep).
+// records for questions (store), hand them out (export), tell others (notify, hep),
+// and keep lines for a disk that is slow (queue).
 package audit
 
 import (
