@@ -34,6 +34,7 @@ type Agent struct {
 	stripLabel  func(name string) (rest string, found bool)
 	asciiLabels bool
 	manyTrunks  bool // more than one
+	authIP      bool
 	key         []byte
 	sealer
 	timers Timers
@@ -82,7 +83,7 @@ func newAgent(o Options, bind binder) (*Agent, error) {
 		return nil, fmt.Errorf("sipagent: %d addresses to listen at: from 1 to %d are possible", o.addresses(), len(digits))
 	}
 	a := &Agent{
-		log: o.Logger, screener: o.Screener, recorder: o.Recorder, dialer: o.Dialer, ends: newEnds(o.Recorder), tapped: newTapped(o.Tap), stripLabel: o.StripLabel, asciiLabels: o.PBX.ASCII, manyTrunks: len(o.Trunks) > 1, key: slices.Clone(o.Key),
+		log: o.Logger, screener: o.Screener, recorder: o.Recorder, dialer: o.Dialer, ends: newEnds(o.Recorder), tapped: newTapped(o.Tap), stripLabel: o.StripLabel, asciiLabels: o.PBX.ASCII, manyTrunks: len(o.Trunks) > 1, authIP: o.PBX.AuthIP, key: slices.Clone(o.Key),
 		timers: o.Timers.withDefaults(), limits: o.Limits.withDefaults(), parser: newParser(),
 		owned: map[string][]ownAddr{}, sources: newSources(), turners: map[*listener]*peer{}, setups: map[token]*setup{}, exchanges: map[token]*exchange{},
 	}

@@ -89,6 +89,7 @@ type PBX struct {
 	Targets  []Target      // at least one
 	Probe    time.Duration // as for a Trunk
 	ASCII    bool          // its phones show ASCII only: a label's ASCII form goes into the names, where there is one
+	AuthIP   bool          // its calls tell where they come from in X-AUTH-IP and X-AUTH-PORT, whatever is decided of them: FreeSWITCH's ACL goes by it
 }
 
 // Timers are those of RFC 3261 section 17 and our own. Zero takes the default.

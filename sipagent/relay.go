@@ -204,6 +204,7 @@ func (w *work) passOn(kind byte, to hop) []byte {
 		w.addPath(m, to.link)
 	}
 	w.strip(m, w.peer)
+	w.tellSource(m, w.peer, w.src)
 	return w.splice(m.Raw)
 }
 

@@ -172,6 +172,7 @@ func (s *setup) passOn(w *work, to hop, d *screening.Decision) []byte {
 	m := s.msg
 	w.countHop(m)
 	w.strip(m, s.from)
+	w.tellSource(m, s.from, s.src)
 	if d != nil {
 		s.act(w, d)
 	}

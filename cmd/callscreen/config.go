@@ -71,6 +71,7 @@ type pbxConfig struct {
 	Targets  []targetConfig `yaml:"targets,one"`
 	Probe    time.Duration  `yaml:"probe"` // 0: never
 	ASCII    bool           `yaml:"ascii"`
+	AuthIP   bool           `yaml:"auth_ip"`
 }
 
 type juheConfig struct {

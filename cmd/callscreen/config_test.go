@@ -164,7 +164,7 @@ listen:
 trunks:
   - {name: carrier, listen: wan, networks: [203.0.113.0/24, "2001:db8::/32"], targets: "sip:203.0.113.10;transport=TCP", probe: 30s, trust_identity: false,
      country: "852", area_code: "10", strip_prefixes: ["9"], budget: 2s}
-pbx: {listen: wan, networks: 192.168.1.10/31, targets: ["sip:pbx.example.com:5080", {uri: "sip:192.168.1.10", priority: 0, weight: 3}, "sip:192.168.1.11:5061;transport=tcp"], ascii: true, probe: 0s}
+pbx: {listen: wan, networks: 192.168.1.10/31, targets: ["sip:pbx.example.com:5080", {uri: "sip:192.168.1.10", priority: 0, weight: 3}, "sip:192.168.1.11:5061;transport=tcp"], ascii: true, auth_ip: true, probe: 0s}
 failover: {after: 1s, status: 503}
 cache: {size: 5, known: 3s, unknown: 2s, failed: 0s, stale: 0s, jitter: 0}
 timers: {t1: 250ms, timer_c: 4m, idle: 2m, drain: 7s}
@@ -185,7 +185,7 @@ record: {file: /r.jsonl, numbers: full, database: "postgres://u:topsecret@h/d", 
 		Trunks: []sipagent.Trunk{{Name: "carrier", Listen: "wan", Networks: []sipagent.Network{wide, six}, Targets: sipagent.InOrder("sip:203.0.113.10;transport=TCP"), Probe: 30 * time.Second}},
 		PBX: sipagent.PBX{Listen: "wan", Networks: []sipagent.Network{office}, Targets: []sipagent.Target{
 			{URI: "sip:pbx.example.com:5080", Weight: 1}, {URI: "sip:192.168.1.10", Weight: 3}, {URI: "sip:192.168.1.11:5061;transport=tcp", Priority: 2, Weight: 1},
-		}, ASCII: true},
+		}, ASCII: true, AuthIP: true},
 		Key: []byte("key"), Failover: sipagent.Failover{After: time.Second, Status: 503},
 		Timers: sipagent.Timers{T1: 250 * time.Millisecond, C: 4 * time.Minute, Idle: 2 * time.Minute, Drain: 7 * time.Second},
 		Limits: sipagent.Limits{

@@ -43,7 +43,7 @@ func orNone[T time.Duration | float64](v T) T {
 func (c *config) agent(s sipagent.Screener, strip func(string) (string, bool), r sipagent.Recorder, key []byte, log zerolog.Logger) sipagent.Options {
 	o := sipagent.Options{
 		StripLabel: strip,
-		PBX:        sipagent.PBX{Networks: plain(c.PBX.Networks), Listen: c.PBX.Listen, Targets: agentTargets(c.PBX.Targets), Probe: c.PBX.Probe, ASCII: c.PBX.ASCII},
+		PBX:        sipagent.PBX{Networks: plain(c.PBX.Networks), Listen: c.PBX.Listen, Targets: agentTargets(c.PBX.Targets), Probe: c.PBX.Probe, ASCII: c.PBX.ASCII, AuthIP: c.PBX.AuthIP},
 		Screener:   s, Recorder: r, Key: key,
 		Timers:   sipagent.Timers{T1: c.Timers.T1, C: c.Timers.C, Idle: c.Timers.Idle, Drain: c.Timers.Drain},
 		Failover: sipagent.Failover(c.Failover),
