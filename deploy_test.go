@@ -1,13 +1,9 @@
 package callscreen_test
 
 import (
-	"encoding/xml"
-	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 )
 
@@ -54,29 +50,4 @@ func deployBlocks(t *testing.T, page string) (found []block) {
 		}
 	}
 	return found
-}
-
-// What could not be run here says so in its first line, and can be read at least.
-func TestFreeSWITCHFiles(t *testing.T) {
-	files, err := filepath.Glob("configs/freeswitch/*/*.xml")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("%v, %d files", err, len(files))
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		first, _, _ := strings.Cut(string(text), "\n")
-		if !strings.Contains(first, "Not run on a FreeSWITCH here") {
-			t.Errorf("%s does not say that it was never run", file)
-		}
-		d := xml.NewDecoder(strings.NewReader(string(text)))
-		for err == nil {
-			_, err = d.Token()
-		}
-		if !errors.Is(err, io.EOF) {
-			t.Errorf("%s: %v", file, err)
-		}
-	}
 }
