@@ -147,14 +147,7 @@ func (r *rig) hangsUp(c *call) {
 	if ok.header("CSeq") != "1 INVITE" || ok.header("From") != c.from {
 		r.t.Fatalf("received %q, want the 200 of the INVITE", ok)
 	}
-	c.established(ok, "sip:100@"+r.pbx.addr.String())
-	r.carrier.send(c.request("ACK", "ack"))
-	r.pbx.want("ACK ")
-	c.cseq++
-	r.carrier.send(c.request("BYE", "bye"))
-	r.pbx.send(r.pbx.want("BYE ").answer("200 OK"))
-	r.carrier.want("SIP/2.0 200 OK")
-	r.quiet()
+	r.talkOver(c, ok)
 }
 
 func TestCancelWhileRinging(t *testing.T) {

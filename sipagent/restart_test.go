@@ -59,14 +59,7 @@ func TestRestartWhileRinging(t *testing.T) {
 	if len(ok.headers("Via")) != 1 || ok.header("Via") != c.via {
 		t.Errorf("200 after the restart = %q", ok)
 	}
-	c.established(ok, "sip:100@"+r.pbx.addr.String())
-	r.carrier.send(c.request("ACK", "ack"))
-	r.pbx.want("ACK ")
-	c.cseq++
-	r.carrier.send(c.request("BYE", "bye"))
-	r.pbx.send(r.pbx.want("BYE ").answer("200 OK"))
-	r.carrier.want("SIP/2.0 200")
-	r.quiet()
+	r.talkOver(c, ok)
 }
 
 // The phone stops ringing, and each side gets what its transaction waits for.

@@ -364,3 +364,16 @@ func (r *rig) talk(c *call) (inv msg) {
 	r.pbx.want("ACK ")
 	return inv
 }
+
+// talkOver takes the answer to a call, and ends what they talk.
+func (r *rig) talkOver(c *call, ok msg) {
+	r.t.Helper()
+	c.established(ok, r.pbx.uri("100"))
+	r.carrier.send(c.request("ACK", "ack"))
+	r.pbx.want("ACK ")
+	c.cseq++
+	r.carrier.send(c.request("BYE", "bye"))
+	r.pbx.send(r.pbx.want("BYE ").answer("200 OK"))
+	r.carrier.want("SIP/2.0 200 OK")
+	r.quiet()
+}
