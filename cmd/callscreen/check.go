@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -65,7 +64,7 @@ func (r *report) all(files []string, named string) error {
 		r.installation(file, text)
 	}
 	for _, file := range files {
-		text, err := os.ReadFile(file)
+		text, err := readText(file)
 		switch {
 		case err != nil:
 			r.add(file, "", err)
@@ -104,7 +103,7 @@ func (r *report) installation(file string, text []byte) {
 	if errors.Is(noKey, juhe.ErrNoKey) {
 		noKey, lookups = nil, ", no key of juhe: numbers are not looked up"
 	}
-	policy, missing := os.ReadFile(c.Policy)
+	policy, missing := readText(c.Policy)
 	if missing != nil {
 		missing = c.noPolicy(missing)
 	}
@@ -133,7 +132,7 @@ func (r *report) config(file string, text []byte) {
 }
 
 func (r *report) policy(file string, text []byte) {
-	p, err := compilePolicy(file, text, os.ReadFile)
+	p, err := compilePolicy(file, text, readText)
 	if err != nil {
 		r.add(file, "", err)
 		return

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,7 +28,7 @@ func readConfigFile(named string) (file string, text []byte, err error) {
 		places = []string{named}
 	}
 	for _, file := range places {
-		text, err := os.ReadFile(file)
+		text, err := readText(file)
 		if err == nil {
 			return file, text, nil
 		}

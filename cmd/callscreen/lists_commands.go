@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"text/tabwriter"
 	"time"
 
@@ -101,7 +100,7 @@ func (c *config) changeLists(ctx context.Context, ch listChange, told io.Writer)
 }
 
 func (c *config) changeFiles(ch listChange) (listChanged, error) {
-	base, err := c.policy(os.ReadFile)
+	base, err := c.policy(readText)
 	if err != nil {
 		return listChanged{}, err
 	}

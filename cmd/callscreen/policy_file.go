@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 
 	"callscreen/screening"
@@ -16,7 +15,7 @@ import (
 // readPolicy reads and compiles the policy that c names, with the lists that commands
 // write.
 func readPolicy(c *config) (*screening.Policy, error) {
-	p, err := c.policy(os.ReadFile)
+	p, err := c.policy(readText)
 	if err != nil {
 		return nil, err
 	}
@@ -38,11 +37,11 @@ func (c *config) tried(file string) (*screening.Policy, error) {
 	if file == "" {
 		return readPolicy(c)
 	}
-	text, err := os.ReadFile(file)
+	text, err := readText(file)
 	if err != nil {
 		return nil, exitWith(exitConfiguration, err)
 	}
-	p, err := compilePolicy(file, text, os.ReadFile)
+	p, err := compilePolicy(file, text, readText)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +96,7 @@ type sums map[string]string
 
 // file reads a file and notes what it holds.
 func (s sums) file(path string) ([]byte, error) {
-	data, err := os.ReadFile(path)
+	data, err := readText(path)
 	s[path] = sumOf(data, err)
 	return data, err
 }

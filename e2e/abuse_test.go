@@ -1,0 +1,143 @@
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	mostTime   = 10 * time.Second // a second on a machine with nothing else to do
+	mostMemory = 64 << 10         // KiB more than it takes to read what is right
+)
+
+// abuses are texts that exhaust or mislead careless readers of YAML, behind a good one.
+func abuses() map[string]string {
+	bomb := "a: &a [x, x, x, x, x, x, x, x, x]\n"
+	for c := 'b'; c < 'k'; c++ {
+		bomb += fmt.Sprintf("%c: &%c [%s]\n", c, c, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*%c, ", c-1), 9), ", "))
+	}
+	return map[string]string{
+		"a bomb of aliases":    bomb,
+		"10 MB":                strings.Repeat("# and so on\n", 10<<20/12),
+		"a line of 1 MB":       "name: " + strings.Repeat("x", 1<<20-10_000) + "\n",
+		"deep flow":            "a: " + strings.Repeat("[", 100_000) + "\n",
+		"deep blocks":          "a:\n" + strings.Repeat("- ", 100_000) + "b\n",
+		"deep keys":            strings.Repeat("? ", 50_000) + "a\n",
+		"300,000 keys":         strings.Repeat("k: v\n", 200_000),
+		"unclosed quote":       `a: "` + strings.Repeat(`\"`, 300_000),
+		"a tag of a language":  "a: !!python/object/apply:os.system [\"true\"]\n",
+		"a tag of our own":     "a: !ours x\n",
+		"a merge":              "<<: {mode: observe}\n",
+		"an alias to itself":   "a: &a [*a]\n",
+		"an unknown key":       "unheard_of: 1\n",
+		"the same key":         "state: a\nstate: b\nmode: enforce\nmode: observe\n",
+		"a second document":    "---\nmode: observe\n",
+		"a directive":          "%TAG ! tag:example.com,2000:\n",
+		"a control character":  "a: \x1b[2J\n",
+		"a nul":                "a: \x00\n",
+		"a mark in the middle": "\ufeffa: 1\n",
+		"no UTF-8":             "a: \xff\xfe\n",
+		"UTF-16":               "m\x00o\x00d\x00e\x00:\x00",
+	}
+}
+
+// place is where in a file something is wrong; one that is too long has none.
+var place = regexp.MustCompile(`(?m)(:\d+(:\d+)?: |: the file has )`)
+
+// Files that are meant to exhaust whoever reads them are refused in no time, with the
+// place, by check and by a process that runs, whose policy stays.
+func TestConfigIsAbused(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, setting{drain: time.Second})
+	o.decides(refusedNumber, "listed", "")
+	_, normal := o.check()
+	before := o.usage()
+	longest, largest := time.Duration(0), 0
+	for _, name := range []string{"callscreen.yaml", "policy.yaml"} {
+		good := o.read(name)
+		for what, text := range abuses() {
+			o.write(name, good+text)
+			began := time.Now()
+			said, memory := o.check()
+			took := time.Since(began)
+			longest, largest = max(longest, took), max(largest, memory-normal)
+			if !strings.Contains(said, name+":") || !place.MatchString(said) || strings.Contains(said, "panic") || strings.ContainsAny(said, "\x00\x1b\ufeff") {
+				t.Errorf("%s in %s: %.500s; want it refused, with its place", what, name, said)
+			}
+			if took > mostTime || memory > normal+mostMemory {
+				t.Errorf("%s in %s took %v and %d MiB, of which %d are usual", what, name, took, memory>>10, normal>>10)
+			}
+			if name != "policy.yaml" {
+				continue
+			}
+			o.write("stderr", "") // it is appended to
+			o.signal(syscall.SIGHUP)
+			o.eventually("a message about "+what, func() bool { return strings.Contains(o.read("stderr"), "policy not reloaded") })
+			o.decides(refusedNumber, "listed", "")
+		}
+		o.write(name, good)
+	}
+	after := o.usage()
+	t.Logf("the longest took %v, the largest %d MiB more than usual; the process that ran held %v, then %v", longest, largest>>10, before, after)
+	if after.rss > before.rss+2*mostMemory { // garbage of all of them
+		t.Errorf("the process held %v before, %v after", before, after)
+	}
+	o.write("policy.yaml", refuseAll)
+	o.signal(syscall.SIGHUP)
+	o.eventually("a policy that is right again", func() bool { return o.recorded(o.tries(cleanNumber)).Rule == "default" })
+}
+
+// A byte order mark in front of a file is no abuse: editors on Windows write it.
+func TestByteOrderMark(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, setting{policy: "\ufeff" + strings.ReplaceAll(enforcePolicy, "\n", "\r\n")})
+	o.decides(refusedNumber, "listed", "")
+}
+
+// A file without an end is refused as one that is too long.
+func TestEndlessFiles(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, setting{drain: time.Second})
+	_, normal := o.check()
+	for _, name := range []string{"policy.yaml", "callscreen.yaml"} {
+		if err := os.Remove(o.file(name)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink("/dev/zero", o.file(name)); err != nil {
+			t.Fatal(err)
+		}
+		said, memory := o.check()
+		if !strings.Contains(said, name) || !strings.Contains(said, "longer than 1 MB") || memory > normal+mostMemory {
+			t.Errorf("%s: %d MiB, %d are usual: %s", name, memory>>10, normal>>10, said)
+		}
+	}
+	before := o.usage()
+	o.signal(syscall.SIGHUP)
+	o.eventually("a message about the policy", func() bool { return strings.Contains(o.read("stderr"), "policy not reloaded") })
+	o.decides(refusedNumber, "listed", "")
+	if after := o.usage(); after.rss > before.rss+mostMemory {
+		t.Errorf("the process held %v before, %v after", before, after)
+	}
+}
+
+// check returns what callscreen says of the files, and the KiB that it took.
+func (o *office) check() (said string, memory int) {
+	o.t.Helper()
+	cmd := exec.Command("prlimit", "--as=8000000000", binary, "check", "--config", "callscreen.yaml")
+	cmd.Dir = o.dir
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		o.t.Fatal(err)
+	}
+	return out.String(), int(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)
+}
