@@ -21,7 +21,7 @@ func TestCommandsClaimTheStateFolder(t *testing.T) {
 		o := newOffice(t)
 		o.write("callscreen.yaml", o.text())
 		c := o.config("")
-		if _, err := openState(c.State); err != nil {
+		if _, err := openState(c.State, zerolog.Nop()); err != nil {
 			t.Fatal(err)
 		}
 		used := must(state.Use(c.State))(t)
@@ -54,7 +54,7 @@ func TestCommandsClaimTheStateFolder(t *testing.T) {
 func TestCommandsWaitForWhoIsInTheStateFolder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newOffice(t).config("")
-		if _, err := openState(c.State); err != nil {
+		if _, err := openState(c.State, zerolog.Nop()); err != nil {
 			t.Fatal(err)
 		}
 		nothing := func() error { return nil }
@@ -91,7 +91,7 @@ func TestCommandsWaitForWhoIsInTheStateFolder(t *testing.T) {
 func TestProcessWaitsForACommand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newOffice(t).config("")
-		if _, err := openState(c.State); err != nil {
+		if _, err := openState(c.State, zerolog.Nop()); err != nil {
 			t.Fatal(err)
 		}
 		claimed := must(state.Claim(c.State))(t)
@@ -115,7 +115,7 @@ func TestProcessDoesNotWaitForEver(t *testing.T) {
 	o := newOffice(t)
 	o.write("policy.yaml", refuseSales+"  - {id: never, when: {category: sales}, action: reject}\n")
 	c := o.config("")
-	if _, err := openState(c.State); err != nil {
+	if _, err := openState(c.State, zerolog.Nop()); err != nil {
 		t.Fatal(err)
 	}
 	claimed := must(state.Claim(c.State))(t)

@@ -55,10 +55,7 @@ func (k checker) record() {
 
 // recordKeyFile is where in the state folder the key of hashed numbers is. Another
 // one makes other hashes of the same numbers.
-const (
-	recordKeyFile = "record.key"
-	recordKeyLost = "remove it to have numbers hashed anew"
-)
+const recordKeyFile = "record.key"
 
 func (c *config) recordKeyPath() string { return filepath.Join(c.State, recordKeyFile) }
 

@@ -54,7 +54,7 @@ func buildOn(c *config, passed sockets, log zerolog.Logger) (_ *process, err err
 			err = errors.Join(err, p.closeTakers())
 		}
 	}()
-	key, err := openState(c.State)
+	key, err := openState(c.State, log)
 	if err != nil {
 		return nil, err
 	}

@@ -216,12 +216,6 @@ func TestBuildIsAllOrNothing(t *testing.T) {
 		{"no policy", "policy: rules.yaml\n", nil, "callscreen.yaml:10:9: policy: open ", exitConfiguration},
 		{"bad policy", "", func(o *office, _ *config) { o.write("policy.yaml", "mode: obey\n") }, `policy.yaml:1:7: mode is "obey"`, exitConfiguration},
 		{"state in a file", "juhe: {key: k}\n", func(o *office, c *config) { c.State = o.path("policy.yaml") }, "not a directory", exitFailed},
-		{"broken sealing key", "juhe: {key: k}\n", func(o *office, c *config) {
-			if err := os.Mkdir(c.State, 0o700); err != nil {
-				o.t.Fatal(err)
-			}
-			o.write("state/sealing.key", "short")
-		}, "has 5 bytes, not 32: restore it, or remove it while no call rings", exitFailed},
 		{"port in use", "juhe: {key: k}\n", func(_ *office, c *config) { c.Listen[0].Address[0].AddrPort = taken.addr() }, "address already in use: another program has the port", exitFailed},
 		{"port elsewhere", "juhe: {key: k}\n", func(_ *office, c *config) {
 			c.Listen[0].Address[0].AddrPort = netip.MustParseAddrPort("192.0.2.1:5060")
@@ -262,15 +256,15 @@ func openFiles(t *testing.T) int {
 
 func TestSealingKeySurvives(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "var", "state")
-	key, err := openState(dir)
+	key, err := openState(dir, zerolog.Nop())
 	if err != nil || len(key) != 32 || bytes.Equal(key, make([]byte, 32)) {
 		t.Fatalf("openState = %x, %v; want a key of 32 bytes", key, err)
 	}
-	again, err := openState(dir)
+	again, err := openState(dir, zerolog.Nop())
 	if err != nil || !bytes.Equal(again, key) {
 		t.Errorf("openState = %x, %v; want the key from before, %x", again, err, key)
 	}
-	other, err := openState(t.TempDir())
+	other, err := openState(t.TempDir(), zerolog.Nop())
 	if err != nil || bytes.Equal(other, key) {
 		t.Errorf("openState elsewhere = %x, %v; want another key", other, err)
 	}
@@ -283,6 +277,25 @@ func TestSealingKeySurvives(t *testing.T) {
 	}
 }
 
+// TestBrokenSealingKey: it is kept beside a new one, which stays.
+func TestBrokenSealingKey(t *testing.T) {
+	dir, log := t.TempDir(), new(strings.Builder)
+	path := filepath.Join(dir, "sealing.key")
+	if err := os.WriteFile(path, []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	key, err := openState(dir, zerolog.New(log))
+	if err != nil || len(key) != 32 || !strings.Contains(log.String(), path+" has 5 bytes, not 32, and is now "+path+".bad: restore it") {
+		t.Errorf("openState = %x, %v; log %s", key, err, log)
+	}
+	if old, err := os.ReadFile(path + ".bad"); err != nil || string(old) != "short" {
+		t.Errorf("set aside is %q, %v", old, err)
+	}
+	if again, err := openState(dir, zerolog.Nop()); err != nil || !bytes.Equal(again, key) {
+		t.Errorf("openState = %x, %v; want the new key, %x", again, err, key)
+	}
+}
+
 // TestSealingKeyIsMadeOnce: of processes that begin at once, all get one key.
 func TestSealingKeyIsMadeOnce(t *testing.T) {
 	dir := t.TempDir()
@@ -290,7 +303,7 @@ func TestSealingKeyIsMadeOnce(t *testing.T) {
 	var makers sync.WaitGroup
 	for i := range keys {
 		makers.Go(func() {
-			key, err := openState(dir)
+			key, err := openState(dir, zerolog.Nop())
 			if err != nil {
 				t.Error(err)
 			}

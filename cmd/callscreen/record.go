@@ -32,7 +32,7 @@ type record struct {
 // openRecord opens what c wants of the record. On an error nothing stays open. A file or
 // a database that cannot be had is logged: it is no reason to screen no calls.
 func (c *config) openRecord(log zerolog.Logger) (_ *record, err error) {
-	key, err := stateKey(c.State, recordKeyFile, recordKeyLost)
+	key, err := stateKey(c.State, recordKeyFile, log)
 	if err != nil {
 		return nil, err
 	}

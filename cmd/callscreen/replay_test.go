@@ -98,7 +98,7 @@ func (o *office) screened(c *config, calls int) (all []screening.Decision) {
 
 // record keeps decisions in the database.
 func (o *office) record(c *config, all []screening.Decision) {
-	_, err := openState(c.State)
+	_, err := openState(c.State, zerolog.Nop())
 	o.must(err)
 	s, err := store.Open(c.store(nil, zerolog.Nop()))
 	o.must(err)

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/rs/zerolog"
 )
 
 // sealingKeyFile is where in the state folder the key is that proves branches
@@ -18,17 +20,30 @@ const stateKeyBytes = 32
 
 // openState returns the sealing key of a state folder, and makes folder and key
 // where there are none.
-func openState(dir string) (key []byte, err error) {
+func openState(dir string, log zerolog.Logger) (key []byte, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
-	return stateKey(dir, sealingKeyFile, "remove it while no call rings")
+	return stateKey(dir, sealingKeyFile, log)
 }
 
 // stateKey returns the key in a file of a state folder, and makes it where there is
-// none. Of several processes that do so at once, all get the same. otherwise is what
-// to do about a broken one that cannot be restored.
-func stateKey(dir, name, otherwise string) (key []byte, err error) {
+// none. Of several processes that do so at once, all get the same. One that is no key is
+// set aside: without another no call would get through.
+func stateKey(dir, name string, log zerolog.Logger) (key []byte, err error) {
+	key, err = readOrMakeKey(dir, name)
+	if err != nil || len(key) == stateKeyBytes {
+		return key, err
+	}
+	path := filepath.Join(dir, name)
+	if err := os.Rename(path, path+".bad"); err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	log.Error().Err(fmt.Errorf("state: %s has %d bytes, not %d, and is now %s.bad: restore it", path, len(key), stateKeyBytes, path)).Msg("another key was made")
+	return readOrMakeKey(dir, name)
+}
+
+func readOrMakeKey(dir, name string) (key []byte, err error) {
 	path := filepath.Join(dir, name)
 	key, err = os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -39,9 +54,6 @@ func stateKey(dir, name, otherwise string) (key []byte, err error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("state: %w", err)
-	}
-	if len(key) != stateKeyBytes {
-		return nil, fmt.Errorf("state: %s has %d bytes, not %d: restore it, or %s", path, len(key), stateKeyBytes, otherwise)
 	}
 	return key, nil
 }
