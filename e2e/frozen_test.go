@@ -23,6 +23,7 @@ type strangers struct {
 	mu    sync.Mutex
 	calls map[string]*placed
 	order []*placed
+	seen  func(message) // what comes to the PBX; nil: nobody looks
 }
 
 type placed struct {
@@ -46,6 +47,9 @@ func (t *strangers) atPBX(m message) []message {
 	defer t.mu.Unlock()
 	if c := t.calls[m.header("Call-ID")]; c != nil && c.came.IsZero() {
 		c.came = time.Now()
+		if t.seen != nil {
+			t.seen(m)
+		}
 	}
 	return []message{m.answer("486 Busy Here")}
 }

@@ -74,7 +74,12 @@ func (p *phone) listen(to func(message)) {
 		if err != nil {
 			return
 		}
-		to(message(buf[:n]))
+		m := message(buf[:n])
+		if p.way == nil {
+			to(m)
+		} else {
+			p.way.pass(func() { to(m) })
+		}
 	}
 }
 

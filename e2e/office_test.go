@@ -40,6 +40,7 @@ type setting struct {
 	trunk  string                          // default: carrier
 	kept   bool                            // its socket outlives the process, as under systemd
 	under  []string                        // what runs it, as prlimit does
+	binary string                          // default: the callscreen under test
 }
 
 // enforcePolicy refuses fraud and one number that needs no lookup, labels sales,
@@ -71,6 +72,7 @@ type office struct {
 	juhe    *juhesim.Sim
 	service service
 	under   []string
+	binary  string
 
 	// Between two Asterisk: the wires to them, and where these send calls, as ADDRESS:PORT;transport=NAME.
 	outside, inside    *wire
@@ -89,7 +91,7 @@ func newOffice(t *testing.T, s setting) *office {
 		carrier: newPhone(t, ip(2)), pbx: newPhone(t, ip(3)),
 	}
 	o.carrier.proxy, o.pbx.proxy, o.probe = o.proxy, o.proxy, o.pbx.addr.Addr()
-	o.under = s.under
+	o.under, o.binary = s.under, s.binary
 	if s.kept {
 		o.service = newService(t, o.proxy)
 	}
@@ -199,7 +201,7 @@ func (o *office) read(name string) string {
 // that nothing of it is lost when it is killed.
 func (o *office) start() {
 	o.t.Helper()
-	cmd := o.service.command(append(slices.Clip(o.under), binary, "run", "--config", "callscreen.yaml"))
+	cmd := o.service.command(append(slices.Clip(o.under), cmp.Or(o.binary, binary), "run", "--config", "callscreen.yaml"))
 	cmd.Dir = o.dir
 	cmd.Stdout, cmd.Stderr = o.appendTo("stdout"), o.appendTo("stderr")
 	if err := cmd.Start(); err != nil {

@@ -21,6 +21,7 @@ type phone struct {
 	calls int
 	seen  map[message]bool
 	heard netip.AddrPort // who sent the last message
+	way   *badWay        // of what a load sends and receives; nil: a good one
 }
 
 func newPhone(t *testing.T, a netip.Addr) *phone {
@@ -44,6 +45,10 @@ func (p *phone) send(ms ...message) {
 }
 
 func (p *phone) write(m message) error {
+	if p.way != nil {
+		p.way.pass(func() { _, _ = p.conn.WriteToUDPAddrPort([]byte(m), p.proxy) }) // a closed socket is that of a test that has ended
+		return nil
+	}
 	_, err := p.conn.WriteToUDPAddrPort([]byte(m), p.proxy)
 	return err
 }

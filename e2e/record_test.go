@@ -20,6 +20,7 @@ type entry struct {
 	Failed  string  `json:"failed"`
 	Took    float64 `json:"took"`
 	Mode    string  `json:"mode"`
+	Policy  string  `json:"policy"`
 	Final   int     `json:"final"`
 	EndedBy string  `json:"ended_by"`
 }
