@@ -7,6 +7,7 @@
 package sipagent
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -53,6 +54,7 @@ type Agent struct {
 
 	mu        sync.Mutex
 	setups    map[token]*setup
+	line      list.List // of those setups that linger, the first one first
 	exchanges map[token]*exchange
 	clock     clock
 

@@ -16,9 +16,9 @@ import (
 // default. A source is an address; one past SetupsPerSource or SetupsPerSecond
 // loses its lookups and no call: what can be decided without one still is.
 type Limits struct {
-	Setups            int // calls that are being set up, or were in the last half minute; default 20000; more get FullStatus, and so does in the last tenth a source that holds half of them
+	Setups            int // calls that are being set up, or were in the last half minute; default 20000. The latter give way; more of the former get FullStatus, and so does in the last tenth a source that holds half of them
 	FullStatus        int // default 480; or 486, 500, 503
-	SetupsPerSource   int // calls of one source in that table; default 10000
+	SetupsPerSource   int // calls of one source that are being set up; default 10000
 	SetupsPerSecond   int // new calls of one source; default 1000
 	MessagesPerSecond int // of one source; default 100000; more are dropped
 	MessageBytes      int // longest message; default 65535; longer datagrams are dropped, longer messages end their connection

@@ -1,6 +1,7 @@
 package sipagent
 
 import (
+	"container/list"
 	"context"
 
 	"github.com/emiago/sipgo/sip"
@@ -13,7 +14,7 @@ import (
 // 16.7. A re-INVITE between a stream and UDP has one as well.
 type setup struct {
 	transaction               // sent is nil once a 2xx has passed
-	source      *source       // of the INVITE; nil for a re-INVITE, which is no new call
+	source      *source       // of the INVITE; nil for a re-INVITE, which is no new call, and once it lingers
 	msg         *wire.Message // the INVITE as received; nil once a 2xx has passed
 	via         wire.ViaValue // its topmost Via
 	caller      []byte        // value of the caller's own From, if it was labelled
@@ -33,6 +34,9 @@ type setup struct {
 	hurried   bool              // its source is over its limits: no lookup
 	giveUp    instant           // when the caller gets an answer, whoever else does not give one
 	stopQuery context.CancelFunc
+
+	lingering bool
+	inLine    *list.Element // of those who linger; the agent's lock guards it
 }
 
 // find returns the call of a token, or nil.
@@ -108,24 +112,10 @@ func (w *work) newSetup() *setup {
 	}
 	s.giveUp = s.came.Add(64 * w.timers.T1)
 	s.alarm.whose = s
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.isFull() {
+	if !w.admit(s) {
 		return nil
 	}
-	w.setups[s.token] = s
-	if s.msg.ToTag.Empty() {
-		s.source = w.source
-		s.hurried = !s.source.begins(w.limits.SetupsPerSource)
-	}
 	return s
-}
-
-// isFull reports whether the table has no place for a call of this source: the last
-// tenth of it is for those who do not hold half of it already.
-func (w *work) isFull() bool {
-	n, most := len(w.setups), w.limits.Setups
-	return n >= most || n >= most-most/10 && int(w.source.open.Load()) > most/2
 }
 
 // forward sends the INVITE on: with its label, to where it was diverted, or as

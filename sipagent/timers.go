@@ -31,6 +31,9 @@ func (s *setup) unlock() {
 	if s.over() {
 		s.forget()
 	} else {
+		if s.lingers() {
+			s.linger()
+		}
 		s.arm(next)
 	}
 	s.mu.Unlock()
@@ -50,9 +53,11 @@ func (s *setup) forget() {
 	defer s.agent.mu.Unlock()
 	if s.agent.setups[s.token] == s {
 		delete(s.agent.setups, s.token)
-		if s.source != nil {
-			s.source.ends()
-		}
+		s.leaveSource()
+	}
+	if s.inLine != nil {
+		s.agent.line.Remove(s.inLine)
+		s.inLine = nil
 	}
 }
 
@@ -156,10 +161,7 @@ func (a *Agent) stopQueries() {
 func (a *Agent) endSetups() {
 	for _, s := range a.all() {
 		s.mu.Lock()
-		s.server = ist{timers: &a.timers, state: terminated}
-		s.client.fail()
-		s.bye.fail()
-		s.dropAside()
+		s.end()
 		s.unlock()
 	}
 	a.mu.Lock()
