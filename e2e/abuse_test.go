@@ -126,6 +126,14 @@ func TestEndlessFiles(t *testing.T) {
 	if after := o.usage(); after.rss > before.rss+mostMemory {
 		t.Errorf("the process held %v before, %v after", before, after)
 	}
+	if err := errors.Join(os.Remove(o.file("policy.yaml")), syscall.Mkfifo(o.file("policy.yaml"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	o.write("stderr", "") // it is appended to
+	o.signal(syscall.SIGHUP)
+	o.eventually("a message about a pipe that nobody writes to", func() bool { return strings.Contains(o.read("stderr"), "policy not reloaded") })
+	o.decides(refusedNumber, "listed", "")
+	o.stop()
 }
 
 // check returns what callscreen says of the files, and the KiB that it took.
