@@ -319,11 +319,13 @@ func (w *work) answered() {
 		w.drop(dropUnproven)
 		return
 	}
-	if s := w.find(b.token); s != nil && b.kind == kindSetup {
-		s.answered(w, b.target)
-		return
-	}
-	if b.kind == kindProbe {
+	switch b.kind {
+	case kindSetup:
+		if s := w.find(b.token); s != nil {
+			s.answered(w, b.target)
+			return
+		}
+	case kindProbe:
 		w.probed(b.token)
 		return
 	}
