@@ -1,6 +1,7 @@
 package sipagent
 
 import (
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -22,7 +23,7 @@ func TestClock(t *testing.T) {
 		var mu sync.Mutex
 		var rang []time.Duration
 		alarms := make([]alarm, 6)
-		for i, after := range []time.Duration{500, 501, 549, 551, 520, 10_000} {
+		for i, after := range []time.Duration{501, 500, 549, 551, 520, 10_000} {
 			alarms[i].whose = ringing(func() {
 				mu.Lock()
 				defer mu.Unlock()
@@ -42,8 +43,54 @@ func TestClock(t *testing.T) {
 		if !slices.Equal(rang, want) {
 			t.Errorf("rang at %v, want %v", rang, want)
 		}
-		if len(c.queue) != 0 {
-			t.Errorf("%d alarms left", len(c.queue))
+		if len(c.buckets) != 0 {
+			t.Errorf("%d buckets left", len(c.buckets))
+		}
+	})
+}
+
+// However alarms are set, moved and dropped, each rings once, within a grain of its
+// time.
+func TestAlarmsRingInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c clock
+		var mu sync.Mutex
+		alarms, wants := make([]alarm, 300), make([]instant, 300)
+		for i := range alarms {
+			alarms[i].whose = ringing(func() {
+				mu.Lock()
+				defer mu.Unlock()
+				if late := now().Sub(wants[i]); wants[i].IsZero() || late < 0 || late > grain {
+					t.Errorf("alarm %d rings at %v, want %v", i, now(), wants[i])
+				}
+				wants[i] = 0
+			})
+		}
+		random := rand.New(rand.NewPCG(1, 2))
+		for range 5000 {
+			mu.Lock()
+			if i := random.IntN(len(alarms)); random.IntN(4) == 0 {
+				wants[i] = 0
+				c.drop(&alarms[i])
+			} else {
+				wants[i] = now().Add(time.Duration(random.Int64N(1<<(25+random.Int64N(10)))) + time.Millisecond) // up to 17 s, mostly less
+				c.set(&alarms[i], wants[i])
+			}
+			mu.Unlock()
+			time.Sleep(time.Duration(random.Int64N(int64(5 * time.Millisecond))))
+		}
+		time.Sleep(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for i, want := range wants {
+			if !want.IsZero() {
+				t.Errorf("alarm %d has not rung, want %v", i, want)
+			}
+		}
+		if len(c.buckets) != 0 {
+			t.Errorf("%d buckets left", len(c.buckets))
 		}
 	})
 }
