@@ -15,7 +15,7 @@ import (
 var errSpoolFull = errors.New("store: spool full")
 
 // errInUse says that another process writes to the spool.
-var errInUse = errors.New("another process has it")
+var errInUse = errors.New("another callscreen has it: give each a state folder of its own")
 
 // errDamaged says that a line of the spool holds no batch.
 var errDamaged = errors.New("store: damaged line in spool")

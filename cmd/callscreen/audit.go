@@ -15,11 +15,9 @@ import (
 func newAudit() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "audit",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Short: "Ask the record who called, what was decided and why",
 		Long: "Reads the database that the configuration names under record; callscreen may be running or not.\n" +
-			"Times are those of this machine.\n\n" +
+			"Times are those of this machine; TZ=Asia/Shanghai in front of the command makes them Chinese time.\n\n" +
 			"Exit code 4: no call is found.",
 	}
 	cmd.AddCommand(newAuditTail(), newAuditSearch(), newAuditShow(), newAuditExport(), newAuditStats(), newAuditErase())

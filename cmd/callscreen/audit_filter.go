@@ -32,7 +32,7 @@ func (f *filterFlags) add(cmd *cobra.Command) {
 		{&f.Action, "action", "what was decided: allow, tag, divert or reject"},
 		{&f.Rule, "rule", "`id` of the rule that decided"},
 		{&f.Source, "source", "where the caller was known from: none, list, cache, stale, query or retry"},
-		{&f.Failed, "failed", "why the lookup failed: timeout, quota, …"},
+		{&f.Failed, "failed", "why the lookup failed: timeout, quota, key, …"},
 		{&f.Mode, "mode", "observe or enforce"},
 		{&f.Text, "text", "part of a number, name, label, place, reason or Call-ID"},
 	} {
@@ -52,6 +52,7 @@ var closedSets = map[string][]string{
 	"action": {"allow", "tag", "divert", "reject"},
 	"mode":   {"observe", "enforce"},
 	"source": {"none", "list", "cache", "stale", "query", "retry"},
+	"failed": {"timeout", "canceled", "panic", "quota", "key", "throttled", "upstream", "request", "rate", "budget", "failed"},
 	"category": {
 		string(screening.CategoryFraud), string(screening.CategorySales), string(screening.CategoryHarassment), string(screening.CategoryAgent),
 		string(screening.CategoryDelivery), string(screening.CategoryRecruiter), string(screening.CategoryTaxi), string(screening.CategoryOther),
@@ -66,7 +67,7 @@ func timeFlags(cmd *cobra.Command, since, until *string) {
 
 // filter returns the filter that the flags make, with numbers in normal form.
 func (f *filterFlags) filter(c *config, now time.Time) (store.Filter, error) {
-	for name, value := range map[string]string{"action": f.Action, "mode": f.Mode, "source": f.Source, "category": f.Category} {
+	for name, value := range map[string]string{"action": f.Action, "mode": f.Mode, "source": f.Source, "failed": f.Failed, "category": f.Category} {
 		if value != "" && !slices.Contains(closedSets[name], value) {
 			return store.Filter{}, usage("--%s %q: write %s", name, value, strings.Join(closedSets[name], ", "))
 		}

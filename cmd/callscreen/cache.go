@@ -16,11 +16,9 @@ import (
 func newCache() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cache",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Short: "Look into what is remembered of numbers, and forget it",
 		Long: "Looks into what the running process remembers of the numbers that it looked up. Where none runs the\n" +
-			"commands work on what one has saved.\n\n" +
+			"commands work on what the last one has saved.\n\n" +
 			"Exit code 4: nothing is remembered of the number.",
 	}
 	cmd.AddCommand(

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -60,9 +61,12 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	return errors.New(text)
 }
 
+// noNumber is what the flags say of a text that is no whole number.
+var noNumber = regexp.MustCompile(`strconv\.Parse(Int|Uint): parsing ".*": (invalid syntax|value out of range)`)
+
 // notUnderstood tells in one line what is wrong with how cmd was called, and where to
 // read how to call it.
 func notUnderstood(w io.Writer, cmd *cobra.Command, err error) {
-	text := strings.ReplaceAll(err.Error(), "\n", "; ")
+	text := noNumber.ReplaceAllString(strings.ReplaceAll(err.Error(), "\n", "; "), "write a whole number")
 	fmt.Fprintf(w, "callscreen: %s: see '%s --help'\n", text, cmd.CommandPath())
 }
