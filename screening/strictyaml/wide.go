@@ -51,7 +51,7 @@ func wideHint(r rune) string {
 }
 
 // widths finds the wide signs in data that may be why it is no YAML: those that
-// stand beside a character of ASCII, in neither a comment nor quotes, and wide spaces. It returns
+// stand beside a character of ASCII or before a space, in neither a comment nor quotes, and wide spaces. It returns
 // an error for each, and data with what was meant.
 func widths(data []byte) (found []Error, meant []byte) {
 	var until, before rune // until: the sign that ends a comment or a quote
@@ -88,7 +88,7 @@ func widths(data []byte) (found []Error, meant []byte) {
 // isWide reports whether r looks like a sign of YAML that was typed wide.
 func isWide(before, r, next rune) bool {
 	n := narrow(r)
-	return n == ' ' || n != 0 && (isASCII(before) || isASCII(next))
+	return n == ' ' || n != 0 && (isASCII(before) || isASCII(next) || next == ' ')
 }
 
 // isASCII reports whether r is a visible character of ASCII.

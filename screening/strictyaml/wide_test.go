@@ -11,6 +11,7 @@ func TestWideSigns(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
 		{"name：x\nnumbers: []\n", "f:1:5: a full-width ：: write : and a space"},
 		{"name: x\nboss: {owner: a， ring: 3s}\n", "f:2:16: a full-width ，: write ,"},
+		{"name: x\nboss: {owner: 诈骗， ring: 3s}\n", "f:2:17: a full-width ，: write ,"},
 		{"name: x\nnumbers:\n　- a\n", "f:3:1: a full-width space: write a space"},
 		{"name：x\nnumbers: [1, 2\n", "f:1:5: a full-width ：: write : and a space\nf:2: a [ is not closed: put commas between the values and ] at the end"},
 		{"# 注意：x\nname: 你好，x\nopen：true\n", "f:2:9: a full-width ，: write ,\nf:3:5: a full-width ：: write : and a space"},
