@@ -1,5 +1,7 @@
 package wire
 
+import "bytes"
+
 // token holds the characters of a token (RFC 3261 section 25.1).
 var token = func() (t [256]bool) {
 	for c := '0'; c <= '9'; c++ {
@@ -73,7 +75,16 @@ func closed(raw []byte, s Span) bool {
 
 // until returns where the separator first stands outside quotes, or the end of
 // the span.
-func until(raw []byte, s Span, sep byte) int32 { return untilEither(raw, s, sep, sep) }
+func until(raw []byte, s Span, sep byte) int32 {
+	before := s.Of(raw) // most values hold no quotes, and searching is faster than reading
+	if i := bytes.IndexByte(before, sep); i >= 0 {
+		before = before[:i]
+	}
+	if bytes.IndexByte(before, '"') < 0 {
+		return s.Start + int32(len(before))
+	}
+	return untilEither(raw, s, sep, sep)
+}
 
 func untilEither(raw []byte, s Span, sep, or byte) int32 {
 	for i := s.Start; i < s.End; i++ {
