@@ -73,6 +73,7 @@ func TestInline(t *testing.T) {
 	}
 	o.carrier.send(invite.answer("486 Busy Here"))
 	o.desk.send(d.ack(o.desk.wantNext("SIP/2.0 486 ")))
+	o.stop()
 	if got := len(o.record("record.jsonl")); got > 3 {
 		t.Errorf("%d calls in the record: one that went out is among them", got)
 	}

@@ -37,6 +37,7 @@ func TestRecordsGrow(t *testing.T) {
 	if got.Final != 200 || got.Ring < ring.Seconds() || got.Talk < talk.Seconds() || got.EndedBy != "caller" {
 		t.Errorf("recorded %+v; want 200, at least %v of ringing and %v of talk, ended by the caller", got, ring, talk)
 	}
+	o.eventually("the line of its end", func() bool { return strings.Contains(o.read("record.jsonl"), `"event":"end"`) })
 	events := map[string]int{}
 	for line := range strings.Lines(o.read("record.jsonl")) {
 		var e entry
