@@ -164,6 +164,7 @@ func (d database) create() error {
 const (
 	sqliteError      = 1
 	sqliteCorrupt    = 11
+	sqliteSchema     = 17
 	sqliteTooBig     = 18
 	sqliteConstraint = 19
 	sqliteMismatch   = 20
@@ -192,7 +193,8 @@ func rejects(err error) bool {
 
 // missing reports whether err says that there is no such table.
 func missing(err error) bool {
-	if sqliteCode(err) == sqliteError { // says no more than that the statement is wrong
+	switch sqliteCode(err) {
+	case sqliteError, sqliteSchema: // they say no more than that the statement is wrong, or no longer right
 		return strings.Contains(err.Error(), "no such table: ")
 	}
 	var pg *pgconn.PgError
