@@ -68,7 +68,6 @@ func (q *Lines) Wait() bool {
 	select {
 	case <-q.tap:
 	case <-q.ending:
-		return false
 	}
 	if q.Len() < q.most/2 {
 		select {
@@ -77,7 +76,12 @@ func (q *Lines) Wait() bool {
 		case <-q.ending:
 		}
 	}
-	return true
+	select {
+	case <-q.ending:
+		return false
+	default:
+		return true
+	}
 }
 
 // Take empties the queue, and returns what was in it. What it returned before is
